@@ -1,0 +1,54 @@
+"""The original GAN (Goodfellow et al. 2014, "Generative Adversarial Nets").
+
+With ``D(x) = sigmoid(l(x))`` the game of equation 1 is
+``min_G max_D  E log D(x) + E log(1 - D(G(z)))``. The critic gives the logit ``l``, and
+``log D = -softplus(-l)``, ``log(1 - D) = -softplus(l)`` never overflow.
+
+At the best critic ``D* = p / (p + q)`` the value is ``2 JSD(P, Q) - log 4`` (Theorem 1).
+"""
+
+import keras
+import tensorflow as tf
+
+from genlib import validate
+from genlib.gans.base import AdversarialModel
+
+
+class GAN(AdversarialModel):
+    """The original GAN; the critic maps ``(n, ...)`` to logits ``(n, 1)``, with no sigmoid.
+
+    Args:
+      objective: what the generator minimises. ``"non_saturating"`` (section 3, the authors'
+        advice): ``-E log D(G(z))``. ``"minimax"`` (equation 1): ``E log(1 - D(G(z)))``, whose
+        gradient vanishes where the critic is sure.
+      **options: ``critic_steps``, ``seed``, ``name`` of the base class.
+
+    Raises:
+      ValueError: an unknown ``objective``, or a critic that does not end in one logit.
+    """
+
+    def __init__(self, generator, critic, objective="non_saturating", **options):
+        super().__init__(generator, critic, **options)
+        self.objective = validate.choice("objective", objective, ("minimax", "non_saturating"))
+        _check_logit(critic)
+
+    def critic_loss(self, real, fake):
+        """``-E log D(x) - E log(1 - D(G(z)))``, in nats."""
+        on_real, on_fake = self.critic(real, training=True), self.critic(fake, training=True)
+        return tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_fake))
+
+    def generator_loss(self, real, fake):
+        """``-E log D(G(z))`` or ``E log(1 - D(G(z)))``, in nats."""
+        on_fake = self.critic(fake, training=True)
+        if self.objective == "non_saturating":
+            return tf.reduce_mean(tf.nn.softplus(-on_fake))
+        return -tf.reduce_mean(tf.nn.softplus(on_fake))
+
+
+def _check_logit(critic):
+    if critic.output_shape != (None, 1):
+        raise ValueError(
+            f"critic must give one logit a sample, shape (n, 1); it gives {critic.output_shape}"
+        )
+    if getattr(critic.layers[-1], "activation", None) is keras.activations.sigmoid:
+        raise ValueError("critic must give logits: remove the sigmoid of its last layer")

@@ -1,0 +1,91 @@
+"""Small Keras networks that the lectures, tests and benchmarks share."""
+
+import math
+
+import keras
+
+from genlib import validate
+
+
+def mlp(inputs, outputs, width=128, depth=2, activation="relu", output_activation=None,
+        seed=None, name=None) -> keras.Model:  # fmt: skip
+    """A fully connected network from shape ``inputs`` to shape ``outputs``.
+
+    Args:
+      inputs, outputs: a number of units, or a shape such as ``(8, 8, 1)``; images are flattened
+        on the way in and reshaped on the way out.
+      width, depth: units in a hidden layer, and how many hidden layers.
+      activation, output_activation: names of Keras activations; the default output is linear.
+      seed: makes the initial weights reproducible.
+
+    Returns:
+      A ``keras.Model`` from ``(n, *inputs)`` to ``(n, *outputs)``.
+
+    Raises:
+      ValueError: a size that is not a whole number of at least 1 (``depth``: 0).
+    """
+    inputs, outputs = _shape("inputs", inputs), _shape("outputs", outputs)
+    width, depth = validate.count("width", width), validate.count("depth", depth, least=0)
+    weights = _initializers(seed)
+    x = start = keras.Input(inputs)
+    if len(inputs) > 1:
+        x = keras.layers.Flatten()(x)
+    for _ in range(depth):
+        x = keras.layers.Dense(width, activation, kernel_initializer=next(weights))(x)
+    x = keras.layers.Dense(math.prod(outputs), output_activation, kernel_initializer=next(weights))(
+        x
+    )
+    if len(outputs) > 1:
+        x = keras.layers.Reshape(outputs)(x)
+    return keras.Model(start, x, name=name)
+
+
+def conv_generator(latent_dim, image_shape, width=32, seed=None) -> keras.Model:
+    """A small DCGAN-like generator (Radford et al. 2016, without batch norm).
+
+    ``(n, latent_dim)`` to images ``(n, h, w, c)`` in [0, 1]; h and w must be multiples of 4.
+    """
+    h, w, channels = _image("image_shape", image_shape)
+    weights = _initializers(seed)
+    start = keras.Input((validate.count("latent_dim", latent_dim),))
+    x = keras.layers.Dense(h // 4 * (w // 4) * 2 * width, kernel_initializer=next(weights))(start)
+    x = keras.layers.Activation("relu")(keras.layers.Reshape((h // 4, w // 4, 2 * width))(x))
+    x = keras.layers.Conv2DTranspose(
+        width, 4, 2, "same", activation="relu", kernel_initializer=next(weights)
+    )(x)
+    x = keras.layers.Conv2DTranspose(
+        channels, 4, 2, "same", activation="sigmoid", kernel_initializer=next(weights)
+    )(x)
+    return keras.Model(start, x, name="generator")
+
+
+def conv_critic(image_shape, outputs=1, width=32, seed=None) -> keras.Model:
+    """The matching critic: images ``(n, h, w, c)`` to ``(n, outputs)`` unbounded numbers."""
+    image_shape = _image("image_shape", image_shape)
+    weights = _initializers(seed)
+    x = start = keras.Input(image_shape)
+    for filters in (width, 2 * width):
+        x = keras.layers.Conv2D(filters, 4, 2, "same", kernel_initializer=next(weights))(x)
+        x = keras.layers.LeakyReLU(0.2)(x)
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Dense(validate.count("outputs", outputs), kernel_initializer=next(weights))(x)
+    return keras.Model(start, x, name="critic")
+
+
+def _initializers(seed):
+    """Glorot initialisers, each with a seed of its own drawn from ``seed``."""
+    while True:
+        yield keras.initializers.GlorotUniform(seed)
+        seed = None if seed is None else seed + 1
+
+
+def _shape(name, shape) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple(validate.count(name, size) for size in sizes)
+
+
+def _image(name, shape) -> tuple[int, ...]:
+    shape = _shape(name, shape)
+    if len(shape) != 3 or shape[0] % 4 or shape[1] % 4:
+        raise ValueError(f"{name} must be (h, w, c) with h and w multiples of 4; got {shape}")
+    return shape

@@ -1,0 +1,85 @@
+"""Checks of arguments. Each message names the argument, what was given and what is accepted."""
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+import tensorflow as tf
+
+
+def positive(name: str, value: float) -> float:
+    """Return ``value`` as a float; ValueError unless it is a finite number above 0."""
+    return _number(name, value, lambda v: v > 0, "a finite number above 0")
+
+
+def non_negative(name: str, value: float) -> float:
+    """Return ``value`` as a float; ValueError unless it is a finite number, 0 or more."""
+    return _number(name, value, lambda v: v >= 0, "a finite number, 0 or more")
+
+
+def count(name: str, value: int, least: int = 1) -> int:
+    """Return ``value`` as an int; ValueError unless it is a whole number of at least ``least``."""
+    wanted = f"a whole number of at least {least}"
+    return int(_number(name, value, lambda v: v >= least and v == int(v), wanted))
+
+
+def choice(name: str, value: str, accepted: Collection[str]) -> str:
+    """Return ``value``; ValueError unless it is one of ``accepted``."""
+    if not isinstance(value, str) or value not in accepted:
+        raise ValueError(f"{name} must be one of {', '.join(sorted(accepted))}; got {value!r}")
+    return value
+
+
+def finite(name: str, value):
+    """Return ``value``; ValueError if it holds NaN or infinity (symbolic tensors pass)."""
+    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+        return value
+    bad = int(np.sum(~np.isfinite(np.asarray(value))))
+    if bad:
+        raise ValueError(f"{name} must be finite; got {bad} NaN or infinite value(s)")
+    return value
+
+
+def samples(name: str, value) -> tf.Tensor:
+    """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
+
+    float64 stays float64, all else becomes float32. ValueError if it is empty, not 1-D or 2-D,
+    not numeric, or holds NaN or infinity.
+    """
+    if not tf.is_tensor(value):
+        try:
+            array = np.asarray(value)
+            value = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{name} must be an array of numbers; got {type(value).__name__}"
+            ) from error
+    value = tf.convert_to_tensor(value)
+    if value.dtype not in (tf.float32, tf.float64):
+        value = tf.cast(value, tf.float32)
+    if value.shape.rank not in (1, 2):
+        raise ValueError(f"{name} must have shape (n,) or (n, d); got shape {tuple(value.shape)}")
+    if value.shape.rank == 1:
+        value = value[:, None]
+    if 0 in tuple(value.shape):
+        raise ValueError(f"{name} must not be empty; got shape {tuple(value.shape)}")
+    return finite(name, value)
+
+
+def same_dimension(x_name: str, x: tf.Tensor, y_name: str, y: tf.Tensor) -> None:
+    """ValueError unless ``x`` and ``y``, both ``(n, d)``, have the same d."""
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(
+            f"{x_name} and {y_name} must have the same dimension d; got shapes "
+            f"{tuple(x.shape)} and {tuple(y.shape)}"
+        )
+
+
+def _number(name, value, accepts, wanted):
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be {wanted}; got {value!r}") from error
+    if not math.isfinite(number) or not accepts(number):
+        raise ValueError(f"{name} must be {wanted}; got {value!r}")
+    return number
