@@ -1,0 +1,262 @@
+"""Divergences between samples: two routes to each number, bias, gradients, bad input."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+from scipy.stats import wasserstein_distance
+
+from genlib.divergences import kernels, samples
+
+SETTINGS = settings(deadline=None, max_examples=15, derandomize=True)
+seeds = st.integers(0, 10_000)
+
+
+def clouds(seed, n=30, m=40, d=2, shift=0.5, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)).astype(dtype), (rng.normal(size=(m, d)) + shift).astype(dtype)
+
+
+def numeric_gradient(function, x, step=1e-6):
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(*x.shape):
+        shift = np.zeros_like(x)
+        shift[index] = step
+        gradient[index] = (function(x + shift) - function(x - shift)) / (2 * step)
+    return gradient
+
+
+@SETTINGS
+@given(seeds, st.integers(1, 20), st.integers(1, 20))
+def test_wasserstein_1d_is_scipys(seed, n, m):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=n), rng.normal(1, 2, size=m)
+    a, b = rng.uniform(0.1, 1, n), rng.uniform(0.1, 1, m)
+    assert samples.wasserstein_1d(x, y).numpy() == pytest.approx(wasserstein_distance(x, y))
+    weighted = samples.wasserstein_1d(x, y, x_weights=a, y_weights=b).numpy()
+    assert weighted == pytest.approx(wasserstein_distance(x, y, a, b))
+
+
+@SETTINGS
+@given(seeds, st.sampled_from([1, 2]))
+def test_wasserstein_1d_is_emd(seed, order):
+    x, y = clouds(seed, 7, 11, d=1)
+    a, b = np.random.default_rng(seed).uniform(0.1, 1, 7), np.ones(11)
+    exact = samples.emd(x, y, "euclidean" if order == 1 else "sqeuclidean", a, b).numpy()
+    quantiles = samples.wasserstein_1d(x, y, order, a, b).numpy()
+    assert quantiles == pytest.approx(exact ** (1 / order))
+
+
+def test_wasserstein_1d_numpy_and_tensor_routes_agree():
+    x, y = clouds(0, 50, 50, d=1, dtype=np.float32)
+    for order in (1, 2, 3.5):
+        by_numpy = samples.wasserstein_1d(x, y, order).numpy()
+        by_tensor = samples.wasserstein_1d(tf.constant(x), tf.constant(y), order).numpy()
+        by_steps = samples.wasserstein_1d(x, np.concatenate([y, y]), order).numpy()
+        assert by_numpy == pytest.approx(by_tensor, rel=1e-5)
+        assert by_numpy == pytest.approx(by_steps, rel=1e-5)
+
+
+def test_wasserstein_of_shifted_sample_is_the_shift():
+    x, _ = clouds(1, 50, 50, d=1)
+    assert samples.wasserstein_1d(x, x + 3).numpy() == pytest.approx(3)
+    assert samples.wasserstein_1d(x, x - 3, order=2).numpy() == pytest.approx(3)
+    z, _ = clouds(1, 20, 20, d=3)
+    assert samples.emd(z, z + [2.0, 0, 0]).numpy() == pytest.approx(2)
+
+
+def test_emd_is_the_linear_program():
+    x, y = clouds(2, 5, 6)
+    a, b = np.full(5, 1 / 5), np.full(6, 1 / 6)
+    cost = np.linalg.norm(x[:, None] - y[None], axis=-1)
+    rows = np.kron(np.eye(5), np.ones(6)), np.kron(np.ones(5), np.eye(6))
+    solved = linprog(cost.ravel(), A_eq=np.vstack(rows), b_eq=np.concatenate([a, b]))
+    value, plan = samples.emd(x, y, return_plan=True)
+    assert value.numpy() == pytest.approx(solved.fun)
+    np.testing.assert_allclose(plan.numpy().sum(1), a)
+    np.testing.assert_allclose(plan.numpy().sum(0), b)
+    assert samples.emd(x, y, cost).numpy() == pytest.approx(solved.fun)
+
+
+def test_sliced_wasserstein():
+    x, y = clouds(3, 40, 60, d=1)
+    one = samples.sliced_wasserstein(x, y, projections=3, seed=0).numpy()
+    assert one == pytest.approx(wasserstein_distance(x[:, 0], y[:, 0]))
+    x, y = clouds(3, 40, 60, d=3)
+    value = samples.sliced_wasserstein(x, y, seed=1).numpy()
+    assert value == samples.sliced_wasserstein(x, y, seed=1).numpy()
+    assert value != samples.sliced_wasserstein(x, y).numpy()
+    assert 0 < value < samples.emd(x, y).numpy()
+    # |<theta, shift>| averages to |shift| / 2 over the unit sphere of R^3.
+    shifted = samples.sliced_wasserstein(x, x + [1.0, 0, 0], projections=20_000, seed=0).numpy()
+    assert shifted == pytest.approx(0.5, abs=0.01)
+
+
+@SETTINGS
+@given(seeds)
+def test_sinkhorn_between_exact_and_independent(seed):
+    x, y = clouds(seed, 10, 12)
+    exact = samples.emd(x, y, "sqeuclidean").numpy()
+    independent = np.mean(np.sum((x[:, None] - y[None]) ** 2, -1))
+    assert samples.sinkhorn(x, y, 1e4).numpy() == pytest.approx(independent, rel=1e-3)
+    tight = samples.sinkhorn(x, y, 0.05, tolerance=1e-3).numpy()
+    assert exact <= tight <= exact + 0.05 * np.log(12)
+    assert samples.sinkhorn(x, x, 0.5, debiased=True).numpy() == pytest.approx(0, abs=1e-8)
+    assert samples.sinkhorn(x, y, 0.5, debiased=True).numpy() > 0
+
+
+def test_sinkhorn_is_pots_and_stable():
+    import ot
+
+    x, y = clouds(4, 20, 25)
+    value, plan = samples.sinkhorn(x, y, 0.3, tolerance=1e-9, iterations=5000, return_plan=True)
+    cost = np.sum((x[:, None] - y[None]) ** 2, -1)
+    theirs = ot.sinkhorn(np.full(20, 1 / 20), np.full(25, 1 / 25), cost, 0.3, stopThr=1e-12)
+    np.testing.assert_allclose(plan.numpy(), theirs, atol=1e-8)
+    primal = np.sum(theirs * cost) + 0.3 * np.sum(theirs * np.log(theirs * 20 * 25))
+    assert value.numpy() == pytest.approx(primal, rel=1e-6)
+    x, y = (z.astype(np.float32) for z in (x, y))
+    small = samples.sinkhorn(x, y, 1e-3, iterations=300).numpy()
+    assert np.isfinite(small) and small <= samples.emd(x, y, "sqeuclidean").numpy() + 1e-3
+
+
+@SETTINGS
+@given(seeds)
+def test_energy_distance_is_twice_mmd2_with_the_energy_kernel(seed):
+    x, y = clouds(seed)
+    for unbiased in (False, True):
+        energy = samples.energy_distance(x, y, unbiased).numpy()
+        mmd2 = samples.mmd2(x, y, kernels.energy, unbiased).numpy()
+        assert energy == pytest.approx(2 * mmd2, abs=1e-9)
+    assert samples.energy_distance(x, y).numpy() > samples.energy_distance(x, y, True).numpy()
+
+
+def test_energy_distance_in_1d_is_twice_the_cramer_integral():
+    x, y = clouds(5, 9, 13, d=1)
+    ends = np.sort(np.concatenate([x, y])[:, 0])
+    gaps = [(np.mean(x <= e) - np.mean(y <= e)) ** 2 for e in ends[:-1]]
+    assert samples.energy_distance(x, y).numpy() == pytest.approx(2 * np.dot(gaps, np.diff(ends)))
+
+
+def test_unbiased_and_biased_at_p_equal_q():
+    unbiased, biased = [], []
+    for seed in range(200):
+        x, y = clouds(seed, 20, 20, shift=0)
+        unbiased.append(samples.mmd2(x, y, kernels.rbf(1.0)).numpy())
+        biased.append(samples.mmd2(x, y, kernels.rbf(1.0), unbiased=False).numpy())
+    assert abs(np.mean(unbiased)) < 4 * np.std(unbiased) / np.sqrt(200)
+    assert min(unbiased) < 0 < min(biased)
+    assert np.mean(biased) > 10 * np.std(biased) / np.sqrt(200)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_mmd2_stderr_is_the_spread_over_draws(shift):
+    draws = [
+        [t.numpy() for t in samples.mmd2(*clouds(s, 60, 40, shift=shift), kernels.rbf(1.0),
+                                         return_stderr=True)]
+        for s in range(200)
+    ]  # fmt: skip
+    values, errors = np.transpose(draws)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.3)
+
+
+GRADIENTS = {
+    "wasserstein_1d": lambda x, y: samples.wasserstein_1d(x[:, :1], y[:, :1]),
+    "wasserstein_1d order 2": lambda x, y: samples.wasserstein_1d(x[:, :1], y[:, :1], 2),
+    "emd": samples.emd,
+    "sliced": lambda x, y: samples.sliced_wasserstein(x, y, projections=10, seed=0),
+    "sinkhorn": lambda x, y: samples.sinkhorn(x, y, 1.0, tolerance=1e-10),
+    "sinkhorn debiased": lambda x, y: samples.sinkhorn(x, y, 1.0, tolerance=1e-10, debiased=True),
+    "energy": samples.energy_distance,
+    "mmd2": lambda x, y: samples.mmd2(x, y, kernels.rbf([1.0, 2.0])),
+    "mmd2 rational": lambda x, y: samples.mmd2(x, y, kernels.rational_quadratic([0.5, 2.0])),
+}
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradient_and_graph(name):
+    function = GRADIENTS[name]
+    x, y = clouds(6, 5, 6)
+    x_tensor, y_tensor = tf.constant(x), tf.constant(y)
+    with tf.GradientTape() as tape:
+        tape.watch(x_tensor)
+        value = function(x_tensor, y_tensor)
+    by_steps = numeric_gradient(lambda z: function(tf.constant(z), y_tensor).numpy(), x)
+    np.testing.assert_allclose(tape.gradient(value, x_tensor).numpy(), by_steps, atol=1e-5)
+    compiled = tf.function(lambda a, b: function(a, b), autograph=False)
+    assert compiled(x_tensor, y_tensor).numpy() == pytest.approx(value.numpy(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradient_is_finite_for_equal_samples(name):
+    x = tf.constant(clouds(7, 5, 5)[0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = GRADIENTS[name](x, tf.identity(x) + 0.0)
+    assert np.all(np.isfinite(tape.gradient(value, x).numpy()))
+
+
+def test_kernels():
+    x, y = clouds(8, 4, 5, d=3)
+    squares = np.sum((x[:, None] - y[None]) ** 2, -1)
+    np.testing.assert_allclose(kernels.squared_distances(x, y), squares, rtol=1e-9)
+    np.testing.assert_allclose(kernels.rbf(2.0)(x, y), np.exp(-squares / 8))
+    both = np.exp(-squares / 8) + np.exp(-squares / 2)
+    np.testing.assert_allclose(kernels.rbf([2.0, 1.0])(x, y), both)
+    rational = (1 + squares / 6) ** -3.0
+    np.testing.assert_allclose(kernels.rational_quadratic(3.0)(x, y), rational)
+    pool = np.concatenate([x, y])
+    gaps = np.linalg.norm(pool[:, None] - pool[None], axis=-1)[np.triu_indices(9, 1)]
+    assert kernels.median_heuristic(x, y).numpy() == pytest.approx(np.sort(gaps)[18])
+    assert kernels.median_heuristic(np.ones(3), np.ones(3)).numpy() == 1
+
+
+BOTH = [samples.wasserstein_1d, samples.emd, samples.sliced_wasserstein, samples.energy_distance,
+        samples.mmd2, lambda x, y: samples.sinkhorn(x, y, 1.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", BOTH)
+@pytest.mark.parametrize("bad", [[], [[1.0, np.nan]], [np.inf], np.zeros((2, 2, 2)), "abc"])
+def test_bad_samples(function, bad):
+    good = np.zeros((3, 2)) if np.ndim(bad) == 2 else np.zeros(3)
+    with pytest.raises(ValueError, match="^x must"):
+        function(bad, good)
+    with pytest.raises(ValueError, match="^y must"):
+        function(good, bad)
+
+
+@pytest.mark.parametrize("function", BOTH)
+def test_dimensions_differ(function):
+    with pytest.raises(ValueError, match="^x and y must have the same dimension"):
+        function(np.zeros((3, 2)), np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: samples.wasserstein_1d(np.zeros((3, 2)), np.zeros((4, 2))), "x must have d = 1"),
+        (lambda x: samples.wasserstein_1d(x, x, order=0.5), "order must"),
+        (lambda x: samples.wasserstein_1d(x, x, x_weights=[1.0]), "x_weights must have shape"),
+        (lambda x: samples.wasserstein_1d(x, x, y_weights=-x - 1), "y_weights must be non-neg"),
+        (lambda x: samples.emd(x, x, cost="manhattan"), "cost must be one of euclidean"),
+        (lambda x: samples.emd(x, x, cost=np.zeros((2, 2))), "cost must be one of"),
+        (lambda x: samples.sliced_wasserstein(x, x, projections=0), "projections must"),
+        (lambda x: samples.sinkhorn(x, x, 0), "regularisation must"),
+        (lambda x: samples.sinkhorn(x, x, np.nan), "regularisation must"),
+        (lambda x: samples.sinkhorn(x, x, 1, iterations=0), "iterations must"),
+        (lambda x: samples.sinkhorn(x, x, 1, tolerance=-1), "tolerance must"),
+        (lambda x: samples.sinkhorn(x, x, 1, np.eye(3), debiased=True), "debiased needs"),
+        (lambda x: samples.mmd2(x, x, kernel=3), "kernel must"),
+        (lambda x: samples.mmd2(x[:1], x), "x must hold at least 2"),
+        (lambda x: samples.energy_distance(x, x[:1], unbiased=True), "y must hold at least 2"),
+        (lambda x: kernels.rbf(0.0), "bandwidth must"),
+        (lambda x: kernels.rbf([1.0, -1.0]), "bandwidth must"),
+        (lambda x: kernels.rbf([]), "bandwidth must"),
+        (lambda x: kernels.rational_quadratic(-1), "alpha must"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match="^" + message):
+        call(np.arange(3.0))
