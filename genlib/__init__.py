@@ -21,7 +21,7 @@ def _import_tensorflow_quietly() -> None:
     TensorFlow 2.21 writes start-up notes to stderr before its own log level applies, and they
     would stand at the top of every lecture. An exception still reaches the caller.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

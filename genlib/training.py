@@ -101,7 +101,7 @@ class CompiledModel(keras.Model, abc.ABC):
             verbose=0, epochs=epochs, steps=steps_per_epoch,
         )  # fmt: skip
 
-        run = self._compiled_epoch(batch_size, steps_per_epoch)
+        run = self._compiled_epoch(data.shape, batch_size, steps_per_epoch)
         self.stop_training = False
         self._initial_epoch = None  # where Resume, and Keras's own callbacks, say to go on from
         logs = {}
@@ -121,9 +121,10 @@ class CompiledModel(keras.Model, abc.ABC):
         hooks.on_train_end(logs)
         return self.history
 
-    def _compiled_epoch(self, batch_size, steps):
+    def _compiled_epoch(self, data_shape, batch_size, steps):
         """The graph of ``steps`` steps; it gives the losses, ``(steps, len(log_names))``."""
-        if self.train_function is not None and self.train_function[0] == (batch_size, steps):
+        key = (data_shape, batch_size, steps)
+        if self.train_function is not None and self.train_function[0] == key:
             return self.train_function[1]
 
         def run(data):
@@ -147,7 +148,9 @@ class CompiledModel(keras.Model, abc.ABC):
                 self._random_algorithm = "philox"
 
         run = tf.function(run, jit_compile=self.jit_compile, autograph=False)
-        self.train_function = ((batch_size, steps), run)
+        # Traced here, once: TensorFlow would count the traces of many models as a mistake.
+        run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
+        self.train_function = (key, run)
         return run
 
 
