@@ -1,0 +1,56 @@
+# Two commands for a learner: `make lab` and `make test`. `make help` lists the others.
+#
+#   PYTHON=python3.12   use this Python (3.11 to 3.13); otherwise the first that is found
+#   LAB_ARGS="..."      more options for JupyterLab, such as --ip=0.0.0.0
+#   TESTS="..."         what `make test` runs; otherwise tests and notebooks
+
+export PYTHON
+VENV := .venv
+RUN := $(VENV)/bin/python
+FIRST := notebooks/00_start_here.ipynb
+TESTS ?= tests notebooks
+
+# JupyterLab itself reads JUPYTER_TOKEN and JUPYTER_PORT. Root (in a container) must be allowed
+# by an option, and where there is no screen no browser is looked for.
+LAB_OPTIONS := --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(FIRST)
+ifeq ($(shell id -u),0)
+LAB_OPTIONS += --allow-root
+endif
+ifeq ($(shell uname)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
+LAB_OPTIONS += --no-browser
+endif
+
+.PHONY: help lab test environment bench notebooks format colab-check lock
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+lab: environment  ## make the environment (first time only) and open the course in JupyterLab
+	@echo "JupyterLab prints its address below; Ctrl-C stops it."
+	@exec $(RUN) -m jupyterlab $(LAB_OPTIONS) $(LAB_ARGS)
+
+test: environment  ## run every test and every notebook, about 10 minutes
+	@exec $(RUN) -m pytest -n 2 --dist loadfile \
+	    --nbval --nbval-current-env --nbval-cell-timeout=120 $(TESTS)
+
+bench: environment  ## print genlib's speed beside what a learner would use instead
+	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) $$script || exit 1; done
+
+environment:
+	@sh tools/environment.sh
+
+# For maintainers
+
+notebooks: environment  ## execute every notebook again and store its results
+	@$(RUN) tools/notebooks.py run
+
+format: environment  ## bring the notebooks and the code into their canonical form
+	@$(RUN) tools/notebooks.py format
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check .
+
+colab-check: environment  ## prove that genlib changes no package of Colab's, and runs there
+	@$(RUN) tools/colab_check.py
+
+lock: environment  ## choose anew the newest versions that pyproject.toml admits
+	@$(RUN) tools/lock.py

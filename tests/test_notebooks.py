@@ -1,0 +1,228 @@
+"""Each lecture follows the template, and the rules that say so catch what they are for."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tools import notebooks as nb
+
+LECTURES = nb.lectures()
+
+
+@pytest.mark.parametrize("rule", nb.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
+def test_lecture_follows_the_template(path, rule):
+    assert list(rule(path, nb.read(path))) == []
+
+
+def test_the_course_has_one_plan():
+    from genlib import course
+
+    assert course.slugs() == nb.SLUGS
+    assert list(course.OPEN) == [path.stem for path in LECTURES]
+
+
+# A lecture without a fault, made by hand, and then one fault at a time.
+
+PNG = "iVBORw0KGgo="
+
+
+def picture(alt="A line that rises."):
+    metadata = {"image/png": {"alt": alt}} if alt else {}
+    data = {"image/png": PNG, "text/plain": alt or "figure"}
+    return nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+
+
+def stream(text, name="stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def good_lecture():
+    lecture = nb.skeleton("10_kl", "A lecture")
+    for count, (_, cell) in enumerate(nb.code_cells(lecture), 1):
+        cell.execution_count = count
+        if "TODO: a picture" in cell.source:
+            cell.source, cell.outputs = "print(1)", [picture()]
+        if "explore(" in cell.source:
+            cell.outputs = [picture("Two densities.")]
+        if "source.show" in cell.source:
+            cell.source = "from genlib import source"
+        if "check(" in cell.source:
+            word = "Right: so." if nb.is_solution(cell) else "Not answered yet: replace the None."
+            cell.outputs = [stream(word + "\n")]
+            cell.source = cell.source.replace("...  # TODO", "1")
+    return lecture
+
+
+def problems(lecture, folder, slug="10_kl", stored=None):
+    path = folder / f"{slug}.ipynb"
+    path.write_text(stored or nb.canonical(lecture))
+    return [p for rule in nb.RULES for p in rule(path, nb.read(path))]
+
+
+def test_a_good_lecture_passes(tmp_path):
+    assert problems(good_lecture(), tmp_path) == []
+
+
+def replace(old, new):
+    def change(lecture):
+        for cell in lecture.cells:
+            cell.source = cell.source.replace(old, new)
+
+    return change
+
+
+def on_cell(having, action):
+    def change(lecture):
+        action(next(cell for cell in lecture.cells if having in cell.source))
+
+    return change
+
+
+def drop_picture(lecture):
+    for _, cell in nb.code_cells(lecture):
+        cell.outputs = [o for o in cell.outputs if "image/png" not in o.get("data", {})]
+
+
+def solution(action):
+    return lambda lecture: action(next(c for c in lecture.cells if nb.is_solution(c)))
+
+
+def widget_without_picture(cell):
+    view = {nb.WIDGET_VIEW: {"model_id": "x"}, "text/plain": "Explorer"}
+    cell.outputs = [nbformat.v4.new_output("display_data", data=view)]
+
+
+FAULTS = {
+    "badge elsewhere": (replace("github/OWNER", "github/other"), "cell 0 needs this line"),
+    "no title": (replace("# A lecture", "A lecture"), "must be markdown that begins"),
+    "no goals": (replace("- TODO\n- TODO\n\n**You need", "\n**You need"), "needs a list"),
+    "no preface": (replace("**You need first**", "Before"), "in this order"),
+    "no time": (replace("about 30 minutes", "a while"), "number of minutes"),
+    "own set-up": (replace("%pip install -q", "%pip install"), "set-up cell"),
+    "section missing": (replace("## Where it breaks", "## Limits"), "the sections"),
+    "section misplaced": (replace("## Play", "## References"), "the sections"),
+    "two lines to take away": (replace("Take away\n\n- TODO", "Take away\n"), "three lines"),
+    "nothing to play with": (replace("explore(", "print("), "must open an explorer"),
+    "exercises miscounted": (replace("### Exercise 2", "### Exercise 3"), "count from 1"),
+    "one exercise": (replace("### Exercise 2", "### More"), "2 to 4 exercises"),
+    "answer unchecked": (replace('check("10_kl/2", answer)', "answer"), "answer cell"),
+    "wrong solution": (solution(lambda c: c.update(outputs=[stream("No.")])), "printed 'Right'"),
+    "open solution": (solution(lambda c: c.metadata.pop("jupyter")), "metadata must be"),
+    "nameless solution": (replace("# @title Solution", "# so"), "must begin with"),
+    "not run in order": (
+        on_cell("explore", lambda c: c.update(execution_count=9)),
+        "top to bottom",
+    ),
+    "an error": (
+        on_cell("explore", lambda c: c.outputs.append(nbformat.v4.new_output("error", ename="E"))),
+        "ended in E",
+    ),
+    "stderr": (on_cell("explore", lambda c: c.outputs.append(stream("!", "stderr"))), "to stderr"),
+    "a dead widget": (on_cell("explore", widget_without_picture), "without a still picture"),
+    "no alt text": (on_cell("explore", lambda c: c.update(outputs=[picture("")])), "alt text"),
+    "no alt text in prose": (replace("## Where it", "![](a.png)\n\n## Where it"), "alt text"),
+    "no picture": (drop_picture, "no picture is stored"),
+    "formula first": (replace("## The question", "## The question\n\n$$x$$"), "first formula"),
+    "too large": (on_cell("explore", lambda c: c.outputs.append(stream("x" * 1_500_000))), "bytes"),
+    "undefined name": (replace("print(1)", "print(figure_one)"), "F821"),
+    "a function of genlib's": (replace("print(1)", "def explore(x):\n    return x"), "import it"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_caught(name, tmp_path):
+    change, said = FAULTS[name]
+    lecture = good_lecture()
+    change(lecture)
+    assert said in "\n".join(problems(lecture, tmp_path))
+
+
+def test_copied_lines_are_caught(monkeypatch):
+    lines = ["first_line = 1", "second_line = 2", "third_line = 3", "fourth_line = 4"]
+    monkeypatch.setattr(nb, "library", lambda: (set(), {tuple(lines)}))
+    lecture = good_lecture()
+    copy = next(c for c in lecture.cells if c.source == "print(1)")
+    copy.source = "\n".join(["if True:", *(f"    {line}" for line in lines), "# end"])
+    assert any("copies lines of genlib" in p for p in nb.no_copies(None, lecture))
+    copy.source = "\n".join(lines[:3])
+    assert list(nb.no_copies(None, lecture)) == []
+
+
+def test_the_library_is_read():
+    names, runs = nb.library()
+    assert {"explore", "positive", "kl", "emd", "GAN", "check"} <= names
+    own = nb.telling_lines((nb.ROOT / "genlib" / "validate.py").read_text())
+    assert tuple(own[:4]) in runs
+
+
+def test_an_unknown_slug_is_caught(tmp_path):
+    assert any("none of the course's" in p for p in problems(good_lecture(), tmp_path, "99_x"))
+
+
+def test_a_start_without_a_widget_is_caught(tmp_path):
+    lecture = nb.skeleton("00_start_here", "Start")
+    del lecture.cells[4:6]
+    found = problems(lecture, tmp_path, "00_start_here")
+    assert any("first five cells" in problem for problem in found)
+
+
+def test_the_canonical_form_drops_noise_and_is_stable(tmp_path):
+    lecture = good_lecture()
+    cell = next(c for c in lecture.cells if "explore(" in c.source)
+    cell.source = "from genlib.widgets import explore\nimport numpy as np\nexplore( 'kl' )"
+    cell.metadata["execution"] = {"iopub.status.busy": "now"}
+    cell.outputs = [
+        stream("10 %\r50 %\r"),
+        stream("done\n"),
+        stream("more\n"),
+        picture() | {"data": {"image/png": PNG + "\n", nb.WIDGET_VIEW: {}, "text/plain": "x"}},
+    ]
+    lecture.metadata["widgets"] = {"state": {}}
+    text = nb.canonical(lecture)
+    new = json.loads(text)
+    assert nb.canonical(nbformat.reads(text, as_version=4)) == text
+    assert set(new["metadata"]) == {"kernelspec", "language_info"}
+    assert [c["id"] for c in new["cells"]][:2] == ["cell-00", "cell-01"]
+    cell = next(c for c in new["cells"] if any("explore(" in line for line in c["source"]))
+    assert cell["metadata"] == {}
+    assert cell["outputs"][0]["text"] == ["done\n", "more\n"]
+    assert set(cell["outputs"][1]["data"]) == {"image/png", "text/plain"}
+    assert cell["outputs"][1]["metadata"]["image/png"]["alt"]
+    source = "".join(cell["source"])
+    assert source.index("import numpy") < source.index("from genlib")
+    assert 'explore("kl")' in source
+    assert problems(lecture, tmp_path, stored=text.replace('"cell-01"', '"other"'))
+
+
+def test_a_lecture_that_fails_or_warns_is_not_stored(tmp_path):
+    for source, said in (
+        ("1 / 0", "ZeroDivisionError"),
+        ("import sys\nsys.stderr.write('!')", "stderr"),
+    ):
+        path = tmp_path / "x.ipynb"
+        before = nb.canonical(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]))
+        path.write_text(before)
+        with pytest.raises(nb.LectureError, match=said):
+            nb.run_one(path)
+        assert path.read_text() == before
+
+
+def test_running_stores_results_time_and_memory(tmp_path):
+    path = tmp_path / "x.ipynb"
+    cells = [nbformat.v4.new_code_cell("explore = print"), nbformat.v4.new_code_cell("explore(6)")]
+    path.write_text(nb.canonical(nbformat.v4.new_notebook(cells=cells)))
+    report = nb.run_one(path).split()
+    seconds, widget, memory = (float(number) for number in report[1:4])
+    assert 0 < widget < seconds < 60 and 10 < memory < 2000
+    stored = nb.read(path)
+    assert len(stored.cells) == 2 and stored.cells[1].outputs[0].text == "6\n"
+
+
+def test_an_unknown_lecture_is_named():
+    command = [sys.executable, str(nb.ROOT / "tools" / "notebooks.py"), "verify", "zebra"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode and "no lecture 'zebra'" in run.stderr
