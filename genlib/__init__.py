@@ -2,7 +2,7 @@
 
 Rooms, from the ground up (an import only ever points down this list): ``validate``, ``data``,
 ``divergences``, ``networks``, ``training``, ``gans``, ``metrics``, ``plots``, ``source``,
-``widgets``, ``check``.
+``course``, ``widgets``, ``check``.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import sys
 
 __version__ = "0.1.0"
 
-_ROOMS = ("check", "data", "divergences", "gans", "metrics", "networks", "plots", "source",
+_ROOMS = ("check", "course", "data", "divergences", "gans", "metrics", "networks", "plots", "source",
           "training", "validate", "widgets")  # fmt: skip
 
 

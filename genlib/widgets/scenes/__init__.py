@@ -1,0 +1,1 @@
+"""One file an explorer, named after it; each defines one subclass of ``Scene``."""

@@ -1,0 +1,133 @@
+"""See a network train: one picture that changes while ``fit`` runs, and its film afterwards."""
+
+import io
+from collections.abc import Callable
+
+import ipywidgets as widgets
+import keras
+import numpy as np
+from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from genlib import plots, validate
+from genlib.widgets.explorer import live_bundle
+
+_STRIP = 1000  # pixels across the strip of frames that a notebook stores
+
+
+class TrainingView(keras.callbacks.Callback):
+    """Draw a picture at the start of training and after every ``every`` epochs.
+
+    ``draw(fig, model, epoch, logs)`` draws into ``fig``, which is empty each time; ``epoch`` counts
+    the epochs done, from 0. The notebook stores the last picture, with ``alt`` as its text.
+    The frames stay in ``frames`` as ``(epoch, PNG bytes)``, at most ``keep`` of them (then every
+    second one is dropped), and ``replay()`` shows them again under a slider.
+    """
+
+    def __init__(
+        self,
+        draw: Callable,
+        every: int = 1,
+        *,
+        alt: str,
+        size: tuple[float, float] = (9.2, 3.8),
+        keep: int = 100,
+    ):
+        super().__init__()
+        self.draw = draw
+        self.every = validate.count("every", every)
+        self.keep = validate.count("keep", keep, least=2)
+        self.alt = plots.check_alt(alt)
+        self.frames: list[tuple[int, bytes]] = []
+        with plots.style():
+            self._fig = Figure(figsize=size, dpi=100, layout="constrained")
+            self._canvas = FigureCanvasAgg(self._fig)
+        self._handle = None
+
+    def on_train_begin(self, logs=None):
+        self.frames, self._handle = [], None
+        self._show(0, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            self._show(epoch + 1, logs)
+
+    def on_train_end(self, logs=None):
+        done = self.params["epochs"]
+        if self.frames[-1][0] < done and done % self.every:
+            self._show(done, logs)
+        self._send(small=True)  # the picture that the notebook will store
+
+    def _show(self, epoch, logs):
+        with plots.style():
+            self._fig.clear()
+            self.draw(self._fig, self.model, epoch, logs or {})
+            self._canvas.draw()
+        self.frames.append((epoch, self._send()))
+        if len(self.frames) > self.keep:
+            self.frames = self.frames[:-1:2] + self.frames[-1:]
+
+    def _send(self, small=False) -> bytes:
+        png = plots.encode(self._canvas.buffer_rgba(), small)
+        data, metadata = plots.bundle(png, self.alt)
+        if self._handle is None:
+            self._handle = display(data, metadata=metadata, raw=True, display_id=True)
+        else:
+            self._handle.update(data, metadata=metadata, raw=True)
+        return png
+
+    def replay(self) -> "Replay":
+        """Return the film of the training, with a slider; ValueError before any training."""
+        return Replay(self.frames, self.alt)
+
+
+class Replay:
+    """Frames ``(epoch, PNG bytes)`` under a slider, the last one first.
+
+    A notebook stores four of them side by side.
+    """
+
+    def __init__(self, frames: list[tuple[int, bytes]], alt: str):
+        if not frames:
+            raise ValueError("frames must not be empty; run fit with the view as a callback first")
+        self.frames, self.alt = list(frames), plots.check_alt(alt)
+        self.slider = widgets.SelectionSlider(
+            options=[(str(epoch), i) for i, (epoch, _) in enumerate(self.frames)],
+            value=len(self.frames) - 1,
+            description="after epoch",
+            layout=widgets.Layout(width="480px"),
+        )
+        self.slider.style.description_width = "initial"
+        self.image = widgets.Image(value=self.png, format="png")
+        self.image.layout.max_width = "100%"
+        self.slider.observe(lambda _: setattr(self.image, "value", self.png), "value")
+        self.widget = widgets.VBox([self.slider, self.image])
+
+    @property
+    def png(self) -> bytes:
+        """The frame that the slider stands at."""
+        return self.frames[self.slider.value][1]
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return live_bundle(
+            self.strip(), f"From the first frame to the last. {self.alt}", self.widget
+        )
+
+    def strip(self, most: int = 4) -> bytes:
+        """Return up to ``most`` frames, first to last, as one PNG: the film for a still page."""
+        chosen = np.unique(np.linspace(0, len(self.frames) - 1, most).round().astype(int))
+        pictures = [Image.open(io.BytesIO(self.frames[i][1])) for i in chosen]
+        columns = 2 if pictures[0].width > pictures[0].height else len(pictures)
+        width, height = (
+            side * _STRIP // (columns * pictures[0].width) for side in pictures[0].size
+        )
+        rows = -(-len(pictures) // columns)
+        page = Image.new("RGB", (columns * width, rows * height), "white")
+        for place, picture in enumerate(pictures):
+            corner = (place % columns * width, place // columns * height)
+            page.paste(
+                picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), corner
+            )
+        return plots.encode(np.asarray(page), small=True)

@@ -1,0 +1,364 @@
+"""Every explorer over its whole grid, with no browser."""
+
+import base64
+import io
+import textwrap
+
+import ipywidgets
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from genlib import plots
+from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, slider
+from genlib.widgets import explorer as explorer_module
+from genlib.widgets import training_view as training_view_module
+
+pytestmark = pytest.mark.filterwarnings(
+    "error",
+    "ignore:The `ipykernel.comm.Comm` class:DeprecationWarning",  # ipywidgets 7 on a new ipykernel
+    "ignore:distutils Version classes:DeprecationWarning",  # TensorFlow Probability, at its import
+    # Matplotlib 3.10 (Colab's) calls pyparsing by names that a newer pyparsing deprecates.
+    "ignore:.* deprecated - use .*:DeprecationWarning",
+)
+
+
+def decode(png):
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    return np.asarray(image)
+
+
+@pytest.fixture(scope="module", params=list(SCENES))
+def explorer(request):
+    return explore(request.param)
+
+
+def test_a_scene_speaks(explorer):
+    assert explorer.scene.title
+    assert len(explorer.alt) > 20 and explorer.alt.endswith(".")
+    for name, control in explorer.controls.items():
+        assert name.isidentifier()
+        assert control.description.strip()
+
+
+def test_whole_grid_is_drawn(explorer):
+    width, height = (round(100 * inches) for inches in explorer.scene.size)
+    seen = {}
+    for values in explorer.grid():
+        explorer.set(**values)
+        assert decode(explorer.png).shape == (height, width, 3)
+        assert explorer.readout and "nan" not in explorer.readout.lower(), values
+        assert explorer.image.value == explorer.png
+        seen.setdefault((explorer.png, explorer.readout), []).append(values)
+    assert len(seen) > 1
+
+
+def test_every_control_matters(explorer):
+    """Somewhere on the grid, moving one control and no other changes picture or numbers."""
+    rng = np.random.default_rng(0)
+    points = list(explorer.grid())
+    starts = [points[i] for i in rng.permutation(len(points))[:12]]
+    for name in explorer.controls:
+        levels = {repr(values[name]): values[name] for values in points}.values()
+
+        def answers(start, name=name, levels=levels):
+            for level in levels:
+                explorer.set(**start | {name: level})
+                yield explorer.png, explorer.readout
+
+        assert any(len(set(answers(start))) > 1 for start in starts), f"{name} changes nothing"
+
+
+def test_same_controls_same_bytes(explorer):
+    """Nothing is left over from where the controls have been."""
+    explorer.reset()
+    before = explorer.png, explorer.readout
+    for values in list(explorer.grid(2))[:40]:
+        explorer.set(**values)
+    explorer.reset()
+    assert (explorer.png, explorer.readout) == before
+
+
+def test_blitted_picture_is_the_whole_picture(explorer):
+    """An artist that moves, but stands in the still part, would leave its old place behind."""
+    for values in list(explorer.grid(3))[:: max(1, len(list(explorer.grid(3))) // 12)]:
+        explorer.set(**values)
+        blitted = explorer.png
+        explorer.redraw()
+        np.testing.assert_array_equal(decode(blitted), decode(explorer.png), err_msg=str(values))
+
+
+def test_settings_round_trip(explorer):
+    for values in list(explorer.grid(3))[:20]:
+        explorer.set(**values)
+        line, png = explorer.settings, explorer.png
+        explorer.reset()
+        explorer.settings = line
+        assert explorer.values == values
+        assert (explorer.settings, explorer.png) == (line, png)
+
+
+def test_a_bundle_for_every_front_end(explorer):
+    data, metadata = explorer._repr_mimebundle_()
+    assert data["text/plain"] == explorer.alt
+    assert metadata["image/png"]["alt"] == explorer.alt
+    still = decode(base64.b64decode(data["image/png"]))
+    np.testing.assert_array_equal(still, decode(explorer.png))
+    view = data["application/vnd.jupyter.widget-view+json"]
+    assert view["model_id"] == explorer.widget.model_id
+
+
+# One small scene with every kind of control
+
+
+class Toy(Scene):
+    title = "A toy"
+    alt = "A dot that moves; for tests only."
+    size = (2, 1)
+
+    def controls(self):
+        return {
+            "x": slider("x", 0.1, 0.0, 1.0, 0.1),
+            "n": slider("n", 2, 1, 4, 1),
+            "log": ipywidgets.FloatLogSlider(value=1, min=-1, max=1, description="log"),
+            "how": choice("how", ["one way", "another"]),
+            "side": ipywidgets.Dropdown(options=[("left", -1), ("right", 1)], description="side"),
+            "on": ipywidgets.Checkbox(value=True, description="on"),
+        }
+
+    def stage(self, fig):
+        ax = self.ax = fig.subplots()
+        ax.set(xlim=(-1, 2), ylim=(0, 5))
+        (self.dot,) = ax.plot([0], [0], "o")
+        self.bars = ax.bar([0, 1], [0, 0])
+        return [self.dot, self.bars]
+
+    def update(self, x, n, log, how, side, on):
+        if x == 1.0 and n == 4:
+            raise ArithmeticError("too far")
+        self.dot.set_data([x * side], [n])
+        self.bars[0].set_height(log if on else 0)
+        self.ax.set_ylim(0, 5 if how == "one way" else 9)
+        return {"x": x, "n": n, "far": np.inf}
+
+
+@pytest.fixture
+def toy():
+    return Explorer(Toy())
+
+
+def test_each_kind_of_control(toy):
+    assert toy.settings == "x=0.1 n=2 log=1.0 how='one way' side=left on=yes"
+    toy.settings = "on=no how=another side=right x=0.7"
+    assert toy.values == {
+        "x": 0.7, "n": 2, "log": 1.0, "how": "another", "side": 1, "on": False
+    }  # fmt: skip
+    assert toy.readout == "x = 0.700, n = 2, far = ∞"
+
+
+def test_start_values():
+    toy = Explorer(Toy(), x=0.5)
+    toy.set(x=0.9)
+    toy.reset()
+    assert toy.values["x"] == 0.5
+    with pytest.raises(ValueError, match="'y' is no control; the controls are x, n"):
+        Explorer(Toy(), y=1)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"x": 2}, "x must be a number from 0 to 1; got 2"),
+        ({"x": float("nan")}, "x must be a number"),
+        ({"x": "wide"}, "x must be a number from 0 to 1; got 'wide'"),
+        ({"n": 2.5}, "n must be a whole number from 1 to 4; got 2.5"),
+        ({"log": 11}, "log must be a number from 0.1 to 10"),
+        ({"how": "so"}, "how must be one of 'one way', 'another'; got 'so'"),
+        ({"side": True}, "side must be one of -1, 1; got True"),
+        ({"on": 1}, "on must be True or False; got 1"),
+        ({"x": 0.9, "z": 1}, "'z' is no control"),
+    ],
+)
+def test_set_refuses_and_changes_nothing(toy, values, message):
+    before = toy.values, toy.png
+    with pytest.raises(ValueError, match=message):
+        toy.set(**values)
+    assert (toy.values, toy.png) == before
+
+
+def test_error_in_update_reaches_the_caller_of_set(toy):
+    before = toy.values, toy.png
+    with pytest.raises(ArithmeticError, match="too far"):
+        toy.set(x=1.0, n=4)
+    assert (toy.values, toy.png) == before
+
+
+def test_error_in_update_reaches_the_learner(toy):
+    toy.set(x=1.0)
+    toy.controls["n"].value = 4  # as a dragged slider does
+    assert toy.readout == "ArithmeticError: too far"
+    assert "too far" in toy._numbers.value
+    toy.controls["n"].value = 3
+    assert toy.readout.startswith("x = ")
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [("x", "settings must be like"), ("x='", "settings must be like"), ("x=9", "x must be a"),
+     ("x=a", "x must be a"), ("on=maybe", "on must be one of yes, no"), ("q=1", "no control"),
+     ("how=so", "how must be one of one way, another"), ("n=1.5", "n must be a whole")],
+)  # fmt: skip
+def test_bad_settings_typed_in(toy, line, message):
+    before = toy.values, toy.png
+    toy._settings.value = line
+    assert message in toy.readout
+    assert (toy.values, toy.png) == before
+    toy._settings.value = "x=0.4"
+    assert toy.values["x"] == 0.4
+
+
+def test_a_touched_control_draws_once(toy):
+    drawn = []
+    update = toy.scene.update
+    toy.scene.update = lambda **values: drawn.append(values) or update(**values)
+    toy.controls["x"].value = 0.6
+    toy.set(x=0.2, n=3)
+    assert len(drawn) == 2
+
+
+def test_forgotten_artist_is_caught(toy):
+    """The test above of blitting against drawing all does see what it is for."""
+    toy._moving = [toy.scene.bars]  # the dot is forgotten
+    toy.scene.dot.set_animated(False)
+    toy.redraw()
+    toy.set(x=0.9)
+    blitted = toy.png
+    toy.redraw()
+    assert (decode(blitted) != decode(toy.png)).any()
+
+
+def test_limits_redraw_the_axes(toy):
+    before = toy.png
+    toy.set(how="another")
+    changed = toy.png
+    toy.redraw()
+    assert before != changed == toy.png
+
+
+def test_grid_is_capped(toy):
+    points = list(toy.grid())
+    assert 2 <= len(points) <= 128
+    for control in ("x", "n", "log", "how", "side", "on"):
+        assert len({values[control] for values in points}) >= 2
+    with pytest.raises(ValueError, match="points"):
+        next(toy.grid(1))
+
+
+def test_explore_names_what_there_is():
+    with pytest.raises(ValueError, match=r"name must be one of .*kl.*; got 'lk'"):
+        explore("lk")
+
+
+def test_documented_scene_works():
+    """The scene in the explorer's docstring is what authors copy."""
+    lines = explorer_module.__doc__.split("::\n", 1)[1].split("\n``update``", 1)[0]
+    names = {"Scene": Scene, "slider": slider, "np": np, "plots": plots, "COLORS": plots.COLORS}
+    exec(textwrap.dedent(lines), names)
+    view = Explorer(names["Gaussian"]())
+    before = view.png
+    view.set(mean=1.0)
+    assert view.png != before and view.readout == "entropy = 1.419 nats"
+
+
+def test_kl_numbers():
+    view = explore("kl", mean_q=1.0, scale_q=1.0, mean_p=0.0, scale_p=1.0)
+    assert view.readout.startswith("KL(P‖Q) = 0.500 nats, KL(Q‖P) = 0.500 nats")
+
+
+# Training
+
+
+class Screen:
+    """Stands for the notebook: remembers what was displayed."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, data, metadata, raw, display_id):
+        self.shown.append((data, metadata))
+        return self
+
+    def update(self, data, metadata, raw):
+        self.shown.append((data, metadata))
+
+
+def train(monkeypatch, epochs=5, **options):
+    screen = Screen()
+    monkeypatch.setattr(training_view_module, "display", screen.display)
+    epochs_drawn = []
+
+    def draw(fig, model, epoch, logs):
+        assert not fig.axes
+        epochs_drawn.append(epoch)
+        fig.subplots().plot([0, epoch])
+
+    view = TrainingView(draw, size=(2, 1), alt="A line.", **options)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    x = np.zeros((4, 1), np.float32)
+    model.fit(x, x, epochs=epochs, verbose=0, callbacks=[view])
+    return view, screen, epochs_drawn
+
+
+def test_training_view_draws_and_stores_the_last(monkeypatch):
+    view, screen, drawn = train(monkeypatch, every=2)
+    assert drawn == [0, 2, 4, 5] == [epoch for epoch, _ in view.frames]
+    data, metadata = screen.shown[-1]
+    assert data["text/plain"] == "A line." == metadata["image/png"]["alt"]
+    last = decode(base64.b64decode(data["image/png"]))
+    np.testing.assert_array_equal(last, decode(view.frames[-1][1]))
+
+
+def test_training_view_keeps_few_frames(monkeypatch):
+    view, _, _ = train(monkeypatch, epochs=9, keep=4)
+    epochs = [epoch for epoch, _ in view.frames]
+    assert len(epochs) <= 4 and epochs[0] == 0 and epochs[-1] == 9
+
+
+def test_replay_scrubs(monkeypatch):
+    view, _, _ = train(monkeypatch)
+    film = view.replay()
+    assert film.image.value == view.frames[-1][1]
+    film.slider.value = 0
+    assert film.image.value == film.png == view.frames[0][1]
+    data, _ = film._repr_mimebundle_()
+    assert (
+        data["text/plain"].endswith("A line.")
+        and "application/vnd.jupyter.widget-view+json" in data
+    )
+
+
+def test_training_view_bad_input():
+    with pytest.raises(ValueError, match="every must be"):
+        TrainingView(print, every=0, alt="A line.")
+    with pytest.raises(ValueError, match="alt must be"):
+        TrainingView(print, alt="")
+    with pytest.raises(ValueError, match="frames must not be empty"):
+        TrainingView(print, alt="A line.").replay()
+
+
+def test_colors_mean_the_same():
+    assert plots.COLORS["p"] == plots.COLORS["real"]
+    assert plots.COLORS["q"] == plots.COLORS["generated"]
+
+
+@pytest.mark.parametrize("size", [(6.0, 2.0), (2.0, 2.0)])
+def test_replay_stores_a_strip_from_first_to_last(size):
+    frames = []
+    for shade in (0, 60, 120, 180, 240):
+        picture = np.full((int(100 * size[1]), int(100 * size[0]), 4), shade, np.uint8)
+        frames.append((shade, plots.encode(picture)))
+    strip = decode(training_view_module.Replay(frames, "Grey.").strip())
+    assert strip.shape[1] == 1000
+    assert strip[5, 5, 0] == 0 and strip[-5, -5, 0] == 240
