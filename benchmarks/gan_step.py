@@ -11,11 +11,13 @@ import argparse
 import statistics
 import time
 
+import genlib  # noqa: F401  first: it imports TensorFlow without its start-up notes
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
 
-import genlib  # noqa: F401  imports TensorFlow without its start-up notes
 from genlib import networks
 from genlib.gans import GAN
 
@@ -197,7 +199,7 @@ def torch_loop(kind, width, batch, steps):
             g_optimizer.zero_grad()
             g_loss.backward()
             g_optimizer.step()
-        return float(c_loss), float(g_loss)
+        return c_loss.item(), g_loss.item()
 
     return run
 

@@ -1,6 +1,6 @@
 """From key press to new picture, in a real Chromium under JupyterLab.
 
-    python benchmarks/latency.py [explorer ...] [--presses 40]
+    python benchmarks/latency.py [explorer ...] [--presses 40] [--pause 0.05]
 
 For each explorer, and for the usual ``interact`` with ``plt.show`` of the "kl" picture in the same
 run: the time from an arrow key's press on the first slider until the new picture is in the page and
@@ -77,8 +77,8 @@ def quantile(times, share):
     return sorted(times)[min(len(times) - 1, int(share * len(times)))]
 
 
-def press(page, cell, key, timeout=5_000) -> None:
-    """Press a key on the cell's first slider and wait for the picture that answers."""
+def press(page, cell, key, pause, timeout=5_000) -> None:
+    """Press a key on the cell's first slider, wait for the picture that answers, and pause."""
     element = cell.element_handle()
     before = element.evaluate("cell => cell.probe.times.length")
     page.keyboard.press(key)
@@ -87,7 +87,7 @@ def press(page, cell, key, timeout=5_000) -> None:
         arg=[element, before],
         timeout=timeout,
     )
-    time.sleep(0.05)  # a person does not press faster, and the last messages go home
+    time.sleep(pause)
 
 
 def first_picture(chrome, address) -> tuple:
@@ -101,7 +101,7 @@ def first_picture(chrome, address) -> tuple:
     return page, time.monotonic() - start
 
 
-def measure(page, names, presses) -> dict[str, list[float]]:
+def measure(page, names, presses, pause) -> dict[str, list[float]]:
     """Return the times in ms by name; the n-th name is what the n-th picture's cell shows."""
     lab.wait_until_done(page)
     cells = [page.locator(lab.IMAGE_CELL).nth(i) for i in range(len(names))]
@@ -113,7 +113,7 @@ def measure(page, names, presses) -> dict[str, list[float]]:
         for cell in cells:
             cell.locator(".noUi-handle").first.focus()
             for key in turns[turn % 2]:
-                press(page, cell, key)
+                press(page, cell, key, pause)
     return {
         name: cell.evaluate("cell => cell.probe.times")
         for name, cell in zip(names, cells, strict=True)
@@ -126,6 +126,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("explorers", nargs="*", default=list(SCENES))
     parser.add_argument("--presses", type=int, default=40)
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds before the next press")
     options = parser.parse_args()
 
     cells = ["from genlib.widgets import explore"]
@@ -135,7 +136,7 @@ def main():
         with lab.server(folder) as address, lab.browser() as chrome:
             nbformat.write(lab.notebook(*cells, INTERACT), folder / "work" / "all.ipynb")
             page, seconds = first_picture(chrome, address("all.ipynb"))
-            times = measure(page, [*options.explorers, BASELINE], options.presses)
+            times = measure(page, [*options.explorers, BASELINE], options.presses, options.pause)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"Run All to the first live picture: {seconds:.1f} s, imports included")
     print(f"{'key press to new picture, ms':<32}{'median':>8}{'90th percentile':>17}{'n':>5}")

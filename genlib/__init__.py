@@ -11,8 +11,9 @@ import sys
 
 __version__ = "0.1.0"
 
-_ROOMS = ("check", "course", "data", "divergences", "gans", "metrics", "networks", "plots", "source",
-          "training", "validate", "widgets")  # fmt: skip
+_ROOMS = """
+validate data divergences networks training gans metrics plots source course widgets check
+""".split()
 
 
 def _import_tensorflow_quietly() -> None:

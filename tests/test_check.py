@@ -17,7 +17,7 @@ def ask(monkeypatch, capsys):
 
     def ask(kind, answer):
         monkeypatch.setitem(room._EXERCISES, "10_kl/test", lambda: kind)
-        right = check("10_kl/test", answer)
+        right = bool(check("10_kl/test", answer))
         printed = capsys.readouterr().out
         assert printed.endswith("\n") and printed.count("\n") == 1
         assert right is printed.startswith("Right: ")
@@ -221,3 +221,12 @@ def test_every_exercise(name, capsys):
 
 def test_there_are_exercises():
     assert {"10_kl/1", "10_kl/2"} <= set(ALL)
+
+
+def test_a_verdict_prints_nothing_as_a_cells_last_line(ask):
+    from IPython.core.formatters import DisplayFormatter
+
+    verdict = room.Verdict(True)
+    assert DisplayFormatter().format(verdict) == ({}, {})
+    assert verdict == True and not room.Verdict(False)  # noqa: E712
+    assert repr(verdict) == "True"

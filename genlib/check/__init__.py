@@ -1,6 +1,7 @@
 """Exercises with checked answers.
 
-``check("10_kl/1", answer)`` prints one line, what is right or what went wrong, and returns True or False.
+``check("10_kl/1", answer)`` prints one line, what is right or what went wrong, and returns True or
+False.
 
 To add an exercise to lecture ``10_kl``, add a function to ``genlib/check/l10_kl.py`` (a module's
 name cannot start with a digit, hence the ``l``); the file is imported when first asked for::
