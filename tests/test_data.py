@@ -168,6 +168,8 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path))
     for variable in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    # urllib keeps the proxies it found first, for the whole process: make it look, and forget.
+    monkeypatch.setattr("urllib.request._opener", None)
     return tmp_path / "datasets"
 
 
