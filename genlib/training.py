@@ -168,9 +168,11 @@ def resolve_jit(jit_compile, networks) -> bool:
 
 def _with_defaults(callbacks, verbose):
     callbacks = list(callbacks or [])
-    # StopOnNaN comes first, so that no other callback saves or draws a state that has gone bad.
-    if not any(isinstance(c, StopOnNaN) for c in callbacks):
-        callbacks.insert(0, StopOnNaN())
+    # These two come first: no other callback may save or draw a state that has gone bad, and all
+    # may read the history of the epoch that has just ended.
+    for kind in (keras.callbacks.History, StopOnNaN):
+        if not any(isinstance(c, kind) for c in callbacks):
+            callbacks.insert(0, kind())
     if verbose and not any(isinstance(c, Progress) for c in callbacks):
         callbacks.append(Progress())
     return callbacks

@@ -65,7 +65,7 @@ def value_to_divergence():
     return Number(
         truth,
         tolerance=0.003,
-        right="a trained critic measures a divergence that nobody can write down for two networks.",
+        right="the best critic's loss tells the divergence; a trained one's gives a lower bound.",
         mistakes=[
             (np.log(4) - 0.5, "That is 2 JSD; halve it."),
             ((np.log(4) + 0.5) / 2, "The value of the game is minus the critic's loss."),

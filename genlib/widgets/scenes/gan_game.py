@@ -43,6 +43,7 @@ class GANGame(Scene):
         plots.label(left, -1.0, 0.42, "real", "real", ha="right")
         (self.generated,) = left.plot(xs, p, color=COLORS["generated"], linewidth=2)
         self.shade = plots.fill(left, xs, 0, p, "generated")
+        self.name = plots.label(left, 0, 0, "generated", "generated", ha="left")
         (self.critic,) = left.plot(xs, p, color=COLORS["critic"], linewidth=2)
         plots.label(left, 0.02, 0.99, "D(x): how sure the critic is of “real”", "critic",
                     ha="left", va="top", transform=left.transAxes)  # fmt: skip
@@ -65,7 +66,7 @@ class GANGame(Scene):
             name: plots.label(right, 6.8, 1, name, "generated", ha="right")
             for name in (NON_SATURATING, MINIMAX)
         }
-        return [self.generated, self.shade, self.critic, self.arrows, self.points,
+        return [self.generated, self.shade, self.name, self.critic, self.arrows, self.points,
                 *self.pushes.values(), *self.dots.values(), *self.names.values()]  # fmt: skip
 
     def update(self, shift, scale, skill, loss):
@@ -74,6 +75,7 @@ class GANGame(Scene):
         q, logit = np.exp(log_q), skill * (log_p - log_q)
         self.generated.set_ydata(q)
         plots.set_fill(self.shade, xs, 0, q)
+        self.name.set_position((shift + 0.9 * scale, 0.72 * q.max()))
         self.critic.set_ydata(expit(logit))
 
         points = shift + scale * self.quantiles
