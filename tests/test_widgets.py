@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:The `ipykernel.comm.Comm` class:DeprecationWarning",  # ipywidgets 7 on a new ipykernel
     "ignore:distutils Version classes:DeprecationWarning",  # TensorFlow Probability, at its import
     # Matplotlib 3.10 (Colab's) calls pyparsing by names that a newer pyparsing deprecates.
-    "ignore:.* deprecated - use .*:DeprecationWarning",
+    "ignore:.* deprecated.* use .*:DeprecationWarning",
 )
 
 
