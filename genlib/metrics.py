@@ -59,11 +59,10 @@ def class_scores(x) -> DigitScore:
     It does not see variety within a class: ten fixed, clean digits would score 100 %. ValueError
     for another shape, values outside [0, 1], NaN or no picture at all.
     """
-    x = validate.finite("x", np.asarray(x, np.float32))
+    x = np.asarray(x, np.float32)
     if x.shape[1:] not in ((8, 8), (8, 8, 1)) or not len(x):
         raise ValueError(f"x must have shape (n, 8, 8, 1), n at least 1; got {x.shape}")
-    if x.min() < 0 or x.max() > 1:
-        raise ValueError(f"x must be in [0, 1]; got values from {x.min():.4g} to {x.max():.4g}")
+    validate.unit_interval("x", x)
     label = _reader().predict(x.reshape(-1, 64))
     counts = np.bincount(label[label != _NO_DIGIT], minlength=10)
     return DigitScore(

@@ -66,6 +66,10 @@ class CompiledModel(keras.Model, abc.ABC):
             shape, seed, minval, maxval, dtype, alg=self._random_algorithm
         )
 
+    def check_data(self, data):
+        """Return ``data``; a model that cannot learn from all finite data refuses it here."""
+        return data
+
     def fit(self, data, batch_size=64, epochs=1, steps_per_epoch=None, callbacks=None,
             verbose="auto", initial_epoch=0) -> keras.callbacks.History:  # fmt: skip
         """Train on ``data``, with batches drawn uniformly with replacement.
@@ -89,7 +93,7 @@ class CompiledModel(keras.Model, abc.ABC):
         """
         if not self.compiled:
             self.compile()
-        data = _resident(data, self.input_shape[1:])
+        data = self.check_data(_resident(data, self.input_shape[1:]))
         batch_size = validate.count("batch_size", batch_size)
         epochs = validate.count("epochs", epochs, least=0)
         initial_epoch = validate.count("initial_epoch", initial_epoch, least=0)
@@ -152,6 +156,20 @@ class CompiledModel(keras.Model, abc.ABC):
         run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
         self.train_function = (key, run)
         return run
+
+
+def minimise(optimizer, network, objective):
+    """One update of ``network``'s weights down the gradient of the scalar ``objective()``.
+
+    ``network`` is anything with ``trainable_variables``. Returns the scalar.
+    """
+    variables = network.trainable_variables
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        for variable in variables:
+            tape.watch(variable.value)
+        loss = objective()
+    optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+    return loss
 
 
 def resolve_jit(jit_compile, networks) -> bool:

@@ -40,6 +40,19 @@ def finite(name: str, value):
     return value
 
 
+def unit_interval(name: str, value):
+    """Return ``value``; ValueError unless it is finite and lies in [0, 1] (symbols pass)."""
+    finite(name, value)
+    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+        return value
+    array = np.asarray(value)
+    if array.size and (array.min() < 0 or array.max() > 1):
+        raise ValueError(
+            f"{name} must be in [0, 1]; got values from {array.min():.4g} to {array.max():.4g}"
+        )
+    return value
+
+
 def samples(name: str, value) -> tf.Tensor:
     """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
 

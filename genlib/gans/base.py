@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.training import CompiledModel, resolve_jit
+from genlib.training import CompiledModel, minimise, resolve_jit
 
 
 class AdversarialModel(CompiledModel):
@@ -116,7 +116,7 @@ class AdversarialModel(CompiledModel):
 
     def critic_step(self, real):
         fake = self.generate(tf.shape(real)[0])
-        loss = _minimise(self.critic_optimizer, self.critic, lambda: self.critic_loss(real, fake))
+        loss = minimise(self.critic_optimizer, self.critic, lambda: self.critic_loss(real, fake))
         self.after_critic_step(real, fake)
         return {"critic_loss": loss}
 
@@ -127,24 +127,13 @@ class AdversarialModel(CompiledModel):
             made["fake"] = self.generate(tf.shape(real)[0])
             return self.generator_loss(real, made["fake"])
 
-        loss = _minimise(self.generator_optimizer, self.generator, objective)
+        loss = minimise(self.generator_optimizer, self.generator, objective)
         self.after_generator_step(real, made["fake"])
         return {"generator_loss": loss}
 
     def generate(self, n):
         """``n`` samples in training mode, from latents that a checkpoint can repeat."""
         return self.generator(self.random_normal((n, self.latent_dim)), training=True)
-
-
-def _minimise(optimizer, network, objective):
-    """One update of ``network``'s weights down the gradient of ``objective()``."""
-    variables = network.trainable_variables
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        for variable in variables:
-            tape.watch(variable.value)
-        loss = objective()
-    optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
-    return loss
 
 
 def _check_networks(generator, critic):
