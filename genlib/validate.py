@@ -53,6 +53,32 @@ def unit_interval(name: str, value):
     return value
 
 
+def all_positive(name: str, value):
+    """Return ``value``; ValueError unless all of it is above 0 (symbolic tensors pass)."""
+    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+        return value
+    least = np.asarray(value).min()
+    if not least > 0:
+        raise ValueError(f"{name} must be positive everywhere; got values down to {least:.4g}")
+    return value
+
+
+def levels(name: str, value, count: int):
+    """Return ``value``; ValueError unless it holds only k / (count - 1), k = 0 to count - 1.
+
+    A rounding error of a thousandth of a step is forgiven. Symbolic tensors pass.
+    """
+    unit_interval(name, value)
+    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+        return value
+    steps = np.asarray(value) * (count - 1)
+    off = np.abs(steps - np.round(steps)) > 1e-3
+    if off.any():
+        wanted = "0 or 1" if count == 2 else f"one of {count} levels, k / {count - 1}"
+        raise ValueError(f"{name} must be {wanted}; got {np.asarray(value)[off][0]:.4g}")
+    return value
+
+
 def samples(name: str, value) -> tf.Tensor:
     """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
 

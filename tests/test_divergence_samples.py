@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.stats import wasserstein_distance
 
-from genlib.divergences import kernels, samples
+from genlib.divergences import costs, kernels, samples
 
 SETTINGS = settings(deadline=None, max_examples=15, derandomize=True)
 seeds = st.integers(0, 10_000)
@@ -122,6 +122,165 @@ def test_sinkhorn_is_pots_and_stable():
     assert np.isfinite(small) and small <= samples.emd(x, y, "sqeuclidean").numpy() + 1e-3
 
 
+@pytest.mark.parametrize("regularisation", [1.0, 0.05, 0.005])
+def test_sinkhorn_keeps_the_marginals(regularisation):
+    """Also where the regularisation is small, in float32."""
+    x, y = clouds(4, 60, 80, dtype=np.float32)
+    value, plan = samples.sinkhorn(x, y, regularisation, iterations=4000, return_plan=True)
+    assert np.abs(plan.numpy().sum(1) - 1 / 60).sum() < 2e-3
+    assert np.abs(plan.numpy().sum(0) - 1 / 80).sum() < 2e-3
+    exact = samples.emd(x, y, "sqeuclidean").numpy()
+    assert exact - 2e-3 <= value.numpy() <= exact + regularisation * np.log(60 * 80)
+
+
+# Bregman costs
+
+
+def positive_clouds(seed, n=7, m=9, d=3):
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.ones(d), n), rng.dirichlet(2 * np.ones(d), m)
+
+
+@SETTINGS
+@given(seeds)
+def test_bregman_costs(seed):
+    x, y = positive_clouds(seed)
+    ratio = np.log(x[:, None] / y[None])
+    np.testing.assert_allclose(costs.COSTS["kl"](x, y), np.sum(x[:, None] * ratio, -1), atol=1e-9)
+    squares = kernels.squared_distances(x, y)
+    np.testing.assert_allclose(costs.bregman(costs.squared_norm)(x, y), squares, atol=1e-9)
+    soft = costs.bregman(lambda z: tf.reduce_logsumexp(z, -1))
+    assert soft(x, y).numpy().min() >= -1e-9
+    np.testing.assert_allclose(np.diag(soft(x, tf.constant(x))), 0, atol=1e-9)
+    assert np.abs(costs.COSTS["kl"](x, y) - np.transpose(costs.COSTS["kl"](y, x))).max() > 1e-3
+
+
+@SETTINGS
+@given(seeds)
+def test_bregman_transport_is_quadratic_transport_to_the_slopes(seed):
+    """Expanding D_phi leaves -<x, grad phi(y)> as the one term that depends on the plan."""
+    x, y = positive_clouds(seed)
+    cost = costs.bregman(costs.negative_entropy)
+    slope = cost.slope(tf.constant(y)).numpy()
+    _, plan = samples.emd(x, y, "kl", return_plan=True)
+    _, to_slopes = samples.emd(x, slope, "sqeuclidean", return_plan=True)
+    np.testing.assert_allclose(plan, to_slopes, atol=1e-9)
+
+
+@SETTINGS
+@given(seeds)
+def test_bregman_transport_in_1d_is_comonotone(seed):
+    x, y = positive_clouds(seed, 8, 8, 1 + 1)
+    x, y = x[:, :1], y[:, :1]
+    cost = costs.COSTS["kl"](x, y).numpy()
+    pairs = zip(np.argsort(x[:, 0]), np.argsort(y[:, 0]), strict=True)
+    assert samples.emd(x, y, "kl").numpy() == pytest.approx(np.mean([cost[i, j] for i, j in pairs]))
+
+
+# What holds for every pair of samples
+
+METRICS = {
+    "wasserstein_1d": (samples.wasserstein_1d, 1),
+    "W2": (lambda x, y: samples.wasserstein_1d(x, y, 2), 1),
+    "emd": (samples.emd, 2),
+    "sliced": (lambda x, y: samples.sliced_wasserstein(x, y, projections=20, seed=0), 2),
+    "root of energy": (lambda x, y: tf.sqrt(samples.energy_distance(x, y)), 2),
+    "mmd": (lambda x, y: tf.sqrt(samples.mmd2(x, y, kernels.rbf(1.0), unbiased=False)), 2),
+}
+METRIC = pytest.mark.parametrize(("function", "d"), METRICS.values(), ids=METRICS)
+
+
+@METRIC
+@settings(deadline=None, max_examples=5, derandomize=True)
+@given(seed=seeds)
+def test_metric_axioms(function, d, seed):
+    x, y = clouds(seed, 20, 15, d)
+    z, _ = clouds(seed + 1, 25, 1, d)
+    z = z * 2 - 1
+    xy, yx, xz, zy = (float(function(*pair)) for pair in ((x, y), (y, x), (x, z), (z, y)))
+    assert xy > 0 and xy == pytest.approx(yx, rel=1e-6)
+    assert xy <= xz + zy + 1e-9
+    assert float(function(x, x)) == pytest.approx(0, abs=1e-7)
+
+
+@METRIC
+def test_shifts_and_scales(function, d):
+    x, y = clouds(11, 20, 15, d)
+    moved = float(function(x + 3.0, y + 3.0))
+    assert moved == pytest.approx(float(function(x, y)), rel=1e-6)
+    power = {"mmd": None, "root of energy": 0.5}.get(
+        next(k for k, v in METRICS.items() if v[0] is function), 1
+    )
+    if power is not None:
+        assert float(function(4 * x, 4 * y)) == pytest.approx(4**power * float(function(x, y)))
+
+
+@pytest.mark.parametrize("name", ["emd", "root of energy", "mmd"])
+def test_rotations_change_nothing(name):
+    x, y = clouds(12, 20, 15)
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    function = METRICS[name][0]
+    assert float(function(x @ turn, y @ turn)) == pytest.approx(float(function(x, y)))
+
+
+def test_unequal_sizes_by_numpy_and_by_tensor():
+    x, y = clouds(13, 12, 30, d=1)
+    for order in (1, 2.5):
+        by_numpy = samples.wasserstein_1d(x, y, order).numpy()
+        by_tensor = samples.wasserstein_1d(tf.constant(x), y, order).numpy()
+        assert by_numpy == pytest.approx(by_tensor, rel=1e-9)
+        whole = np.repeat(x, 5, 0), np.repeat(y, 2, 0)  # the same distributions, sizes equal
+        assert by_numpy == pytest.approx(samples.wasserstein_1d(*whole, order).numpy(), rel=1e-9)
+
+
+# Large samples, in blocks
+
+
+@pytest.mark.parametrize("unbiased", [True, False])
+def test_mmd2_in_blocks_is_the_whole(monkeypatch, unbiased):
+    x, y = clouds(14, 23, 31)
+    kernel = kernels.rbf([1.0, 2.0])
+
+    def value_error_gradients(in_graph=False):
+        def all_of(x, y):
+            with tf.GradientTape() as tape:
+                tape.watch([x, y])
+                value, error = samples.mmd2(x, y, kernel, unbiased, return_stderr=True)
+            return value, error, *tape.gradient(value, [x, y])
+
+        run = tf.function(all_of, autograph=False) if in_graph else all_of
+        return [t.numpy() for t in run(tf.constant(x), tf.constant(y))]
+
+    whole = value_error_gradients()
+    monkeypatch.setattr(samples, "_WHOLE", 100)  # 3 to 4 rows at a time, the last block short
+    for in_graph in (False, True):
+        for a, b in zip(whole, value_error_gradients(in_graph), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_memory_of_mmd2_grows_with_the_sample_not_with_its_square():
+    """Entries of the largest Gram matrix that the kernel is asked for, at n = 3,000 and 6,000."""
+    largest = {}
+    for n in (3000, 6000):
+        sizes = []
+
+        def kernel(x, y, sizes=sizes):
+            sizes.append(x.shape[0] * y.shape[0])
+            return tf.zeros([x.shape[0], y.shape[0]], x.dtype)
+
+        samples.mmd2(np.zeros((n, 1)), np.ones((n, 1)), kernel)
+        largest[n] = max(sizes)
+    assert largest[6000] <= largest[3000] <= samples._WHOLE
+
+
+def test_doubled_bandwidths_are_squared_and_others_are_not():
+    x, y = clouds(15, 6, 7)
+    squares = np.sum((x[:, None] - y[None]) ** 2, -1)
+    for bandwidths in ([1.0, 2.0, 4.0], [1.0, 2**0.5], [1.0, 3.0], [0.5, 0.05], [2.0, 2.0]):
+        wanted = sum(np.exp(-squares / (2 * b**2)) for b in bandwidths)
+        np.testing.assert_allclose(kernels.rbf(bandwidths)(x, y), wanted, rtol=1e-9)
+
+
 @SETTINGS
 @given(seeds)
 def test_energy_distance_is_twice_mmd2_with_the_energy_kernel(seed):
@@ -168,6 +327,7 @@ GRADIENTS = {
     "emd": samples.emd,
     "sliced": lambda x, y: samples.sliced_wasserstein(x, y, projections=10, seed=0),
     "sinkhorn": lambda x, y: samples.sinkhorn(x, y, 1.0, tolerance=1e-10),
+    "emd kl": lambda x, y: samples.emd(tf.exp(x), tf.exp(y), "kl"),
     "sinkhorn debiased": lambda x, y: samples.sinkhorn(x, y, 1.0, tolerance=1e-10, debiased=True),
     "energy": samples.energy_distance,
     "mmd2": lambda x, y: samples.mmd2(x, y, kernels.rbf([1.0, 2.0])),
@@ -248,6 +408,10 @@ def test_dimensions_differ(function):
         (lambda x: samples.sinkhorn(x, x, 1, iterations=0), "iterations must"),
         (lambda x: samples.sinkhorn(x, x, 1, tolerance=-1), "tolerance must"),
         (lambda x: samples.sinkhorn(x, x, 1, np.eye(3), debiased=True), "debiased needs"),
+        (lambda x: samples.emd(x, x + 1, cost="kl"), "x must be positive everywhere; got .* 0"),
+        (lambda x: samples.emd(x + 1, -x, cost="kl"), "y must be positive everywhere; got .* -2"),
+        (lambda x: samples.emd(x, x, cost=lambda x, y: x), "cost must be one of"),
+        (lambda x: costs.bregman(2.0), "phi must be a convex function"),
         (lambda x: samples.mmd2(x, x, kernel=3), "kernel must"),
         (lambda x: samples.mmd2(x[:1], x), "x must hold at least 2"),
         (lambda x: samples.energy_distance(x, x[:1], unbiased=True), "y must hold at least 2"),

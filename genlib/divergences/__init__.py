@@ -6,9 +6,9 @@ distributions and finds its value in closed form where there is one, else by qua
 else by Monte Carlo.
 """
 
-from genlib.divergences import kernels, samples
+from genlib.divergences import costs, kernels, samples
 from genlib.divergences.f_divergences import chi2, hellinger, js, kl, total_variation
 from genlib.divergences.metrics import cramer, energy, mmd, wasserstein
 
-__all__ = ["chi2", "cramer", "energy", "hellinger", "js", "kernels", "kl", "mmd", "samples",
-           "total_variation", "wasserstein"]  # fmt: skip
+__all__ = ["chi2", "costs", "cramer", "energy", "hellinger", "js", "kernels", "kl", "mmd",
+           "samples", "total_variation", "wasserstein"]  # fmt: skip

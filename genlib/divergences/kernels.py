@@ -1,5 +1,7 @@
 """Kernels: callables ``k(x, y)`` from ``(n, d)`` and ``(m, d)`` to the ``(n, m)`` Gram matrix."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 
@@ -24,6 +26,11 @@ def distances(x, y):
     return safe_sqrt(squared_distances(x, y))
 
 
+def negative_distance(x, y):
+    """Return ``-|x_i - y_j|``, (n, m): the kernel whose squared MMD is the energy distance."""
+    return -distances(x, y)
+
+
 def safe_sqrt(x):
     """Return ``sqrt(max(x, 0))`` with gradient 0, not infinity, at 0."""
     positive = x > 0
@@ -38,9 +45,20 @@ class rbf:
 
     def __call__(self, x, y):
         squares = squared_distances(x, y)
-        return tf.add_n(
-            [tf.exp(-squares / (2 * tf.cast(b, x.dtype) ** 2)) for b in self.bandwidths]
-        )
+        total, previous, value = 0.0, None, None
+        for bandwidth in self._widest_first():
+            doublings = _doublings(previous, bandwidth)
+            if doublings:  # exp(2t) = exp(t)^2: products cost less than exponentials
+                for _ in range(doublings):
+                    value = tf.square(value)
+            else:
+                value = tf.exp(-squares / (2 * _like(bandwidth, squares) ** 2))
+            total, previous = total + value, bandwidth
+        return total
+
+    def _widest_first(self):
+        symbolic = any(tf.is_tensor(b) for b in self.bandwidths)
+        return self.bandwidths if symbolic else sorted(self.bandwidths, reverse=True)
 
 
 class rational_quadratic:
@@ -54,7 +72,7 @@ class rational_quadratic:
 
     def __call__(self, x, y):
         squares = squared_distances(x, y)
-        alphas = [tf.cast(a, x.dtype) for a in self.alphas]
+        alphas = [_like(a, squares) for a in self.alphas]
         return tf.add_n([tf.exp(-a * tf.math.log1p(squares / (2 * a))) for a in alphas])
 
 
@@ -81,6 +99,19 @@ def median_heuristic(x, y) -> tf.Tensor:
     ordered = tf.sort(tf.boolean_mask(distances(pool, pool), pairs))
     median = ordered[tf.shape(ordered)[0] // 2]
     return tf.stop_gradient(tf.where(median > 0, median, 1))
+
+
+def _like(value, tensor):
+    """Return a number in the precision of ``tensor``: tf.cast would round it to float32 first."""
+    return tf.cast(value, tensor.dtype) if tf.is_tensor(value) else tf.constant(value, tensor.dtype)
+
+
+def _doublings(wide, narrow) -> int:
+    """Return how often to square the wider kernel to get the narrower; 0 if it is no power."""
+    if wide is None or tf.is_tensor(wide) or tf.is_tensor(narrow):
+        return 0
+    times = math.log2((wide / narrow) ** 2)
+    return round(times) if abs(times - round(times)) < 1e-9 and 1 <= times <= 4.5 else 0
 
 
 def _thin(x):

@@ -72,7 +72,7 @@ def energy(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 
     def exact():
         if forms.is_discrete(p) and forms.is_discrete(q):
-            return _quadratic_form(forms.atoms(p), forms.atoms(q), _minus_distance)
+            return _quadratic_form(forms.atoms(p), forms.atoms(q), kernels.negative_distance)
         a, b = forms.gaussian_mixture(p), forms.gaussian_mixture(q)
         return gaussian.energy(a, b) if a and b and p.event_shape.rank == 0 else None
 
@@ -174,10 +174,6 @@ def _quadratic_form(a, b, kernel):
 
 def _self_energy(points, masses, kernel):
     return tf.reduce_sum(masses * tf.linalg.matvec(kernel(points, points), masses))
-
-
-def _minus_distance(x, y):
-    return -kernels.distances(x, y)
 
 
 def _two(seed):

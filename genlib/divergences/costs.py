@@ -1,0 +1,59 @@
+"""Costs of moving a point: callables ``c(x, y)`` from ``(n, d)`` and ``(m, d)`` to ``(n, m)``."""
+
+import tensorflow as tf
+
+from genlib.divergences import kernels
+
+euclidean = kernels.distances
+squared_euclidean = kernels.squared_distances
+
+
+def squared_norm(x):
+    """``phi(x) = |x|^2``, (n, d) -> (n,): its Bregman cost is the squared distance."""
+    return tf.reduce_sum(x**2, -1)
+
+
+def negative_entropy(x):
+    """``phi(x) = sum x log x``, (n, d) -> (n,), for x > 0: its Bregman cost is KL's.
+
+    For two points of the simplex that cost is ``KL(x||y)`` in nats; for other positive points it
+    is ``sum x log(x/y) - x + y``.
+    """
+    return tf.reduce_sum(tf.math.xlogy(x, x), -1)
+
+
+class bregman:
+    """Bregman cost ``D_phi(x, y) = phi(x) - phi(y) - <grad phi(y), x - y>``, not symmetric.
+
+    ``phi`` is a convex, differentiable function of points, (n, d) -> (n,), in TensorFlow. The cost
+    is at least 0, and 0 only at x = y where phi is strictly convex. Bregman 1967; as a cost of
+    transport: Guo, Hong, Lin, Yang 2017, "Relaxed Wasserstein with applications to GANs".
+    """
+
+    def __init__(self, phi):
+        if not callable(phi):
+            raise ValueError(f"phi must be a convex function of points (n, d); got {phi!r}")
+        self.phi = phi
+
+    def __call__(self, x, y):
+        x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+        slope = self.slope(y)
+        # <slope(y_j), x_i - y_j>, without an array (n, m, d).
+        linear = tf.matmul(x, slope, transpose_b=True) - tf.reduce_sum(slope * y, -1)
+        return self.phi(x)[:, None] - self.phi(y) - linear
+
+    def slope(self, y):
+        """``grad phi`` at points ``y``, (m, d); differentiable."""
+        y = tf.convert_to_tensor(y)
+        with tf.GradientTape() as tape:
+            tape.watch(y)
+            value = self.phi(y)
+        return tape.gradient(value, y)
+
+
+#: Named costs; `samples.emd` and `samples.sinkhorn` accept each name.
+COSTS = {
+    "euclidean": euclidean,
+    "sqeuclidean": squared_euclidean,
+    "kl": bregman(negative_entropy),
+}
