@@ -1,0 +1,224 @@
+"""Gaussian mixtures by EM (Dempster, Laird, Rubin 1977), with labels for none, some or all points.
+
+With no labels this is clustering, with all of them a generative classifier (quadratic or linear
+discriminant analysis, Gaussian naive Bayes), and with some it learns from both kinds of points.
+EM goes up the likelihood without a step size, so this is no `LikelihoodModel`.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+from scipy.special import logsumexp
+from tensorflow_probability import distributions as tfd
+
+from genlib import validate
+from genlib.likelihood.kmeans import kmeans_start
+
+
+class GaussianMixture:
+    """A weighted sum of ``components`` Gaussians.
+
+    After `fit` or `start`: ``weights`` (k,), ``means`` (k, d), ``covariances`` (k, d, d), float64.
+    After `fit` also ``log_likelihoods``, the mean in nats per example before the first step and
+    after each. It never falls.
+
+    Args:
+      components: how many, k.
+      covariance: "full", one of its own for each; "tied", one for all; "diag", no correlation
+        between coordinates ("naive Bayes"); "spherical", one variance in all directions.
+      min_variance: no component's variance in any direction falls below this, in units of x
+        squared. Without such a floor the likelihood has no maximum: a component that sits on one
+        point and shrinks drives it to infinity. M steps respect it exactly, so that the
+        likelihood still never falls.
+
+    Raises:
+      ValueError: a count, name or number that is not accepted.
+    """
+
+    def __init__(self, components: int, covariance: str = "full", min_variance: float = 1e-6):
+        self.components = validate.count("components", components)
+        self.covariance = validate.choice("covariance", covariance, _FORMS)
+        self.min_variance = validate.positive("min_variance", min_variance)
+        self.means = None
+
+    # Learning
+
+    def fit(self, x, labels=None, steps=200, tolerance=1e-6, seed=None) -> "GaussianMixture":
+        """Learn from ``x`` (n, d) by EM; return the model.
+
+        Args:
+          labels: for each point the component that made it, 0 to k - 1, or -1 where that is not
+            known; default: not known at all. With labels the likelihood of a labelled point is
+            that of the pair, log p(x, label), and each component needs a labelled point.
+          steps: at most so many steps; fewer when one gains less than ``tolerance`` nats per
+            example.
+          seed: of the k-means++ start; only used without labels.
+
+        Raises:
+          ValueError: x of another shape, with NaN or infinity; fewer points than components;
+            labels that do not fit.
+        """
+        x, labels = self.start(x, labels, seed)
+        steps = validate.count("steps", steps)
+        tolerance = validate.non_negative("tolerance", tolerance)
+        responsibilities, log_prob = self.e_step(x, labels)
+        self.log_likelihoods = [float(log_prob.mean())]
+        for _ in range(steps):
+            self.m_step(x, responsibilities)
+            responsibilities, log_prob = self.e_step(x, labels)
+            self.log_likelihoods.append(float(log_prob.mean()))
+            if self.log_likelihoods[-1] - self.log_likelihoods[-2] < tolerance:
+                break
+        return self
+
+    def start(self, x, labels=None, seed=None):
+        """Set first values: equal weights, centres, and one round covariance for all.
+
+        The centres are the means of the labelled points, or k-means++. Returns ``(x, labels)``,
+        checked, as float64 (n, d) and int (n,) or None.
+        """
+        x = validate.samples("x", x).numpy().astype(np.float64)
+        k, d = self.components, x.shape[1]
+        if labels is None:
+            self.means = kmeans_start(x, k, seed)
+        else:
+            labels = _labels(labels, len(x), k)
+            self.means = np.stack([x[labels == c].mean(0) for c in range(k)])
+        to_nearest = ((x[:, None] - self.means) ** 2).sum(-1).min(1).mean()
+        self.weights = np.full(k, 1 / k)
+        self.covariances = np.tile(max(to_nearest / d, self.min_variance) * np.eye(d), (k, 1, 1))
+        return x, labels
+
+    def em_step(self, x) -> float:
+        """One E step and one M step without labels; the mean log-likelihood before it."""
+        responsibilities, log_prob = self.e_step(x)
+        self.m_step(x, responsibilities)
+        return float(log_prob.mean())
+
+    def e_step(self, x, labels=None):
+        """Who made which point? Responsibilities (n, k) and log-likelihoods (n,).
+
+        ``labels`` as for `fit`: for some points it is known who made them.
+        """
+        x = self._check(x)
+        with np.errstate(divide="ignore"):  # an empty component's log weight is -inf, as it should
+            joint = np.log(self.weights) + self._log_densities(x)  # log p(x, component)
+        if labels is not None:  # a labelled point can only come from its own component
+            others = (labels[:, None] >= 0) & (labels[:, None] != np.arange(self.components))
+            joint[others] = -np.inf
+        log_prob = logsumexp(joint, axis=1)
+        return np.exp(joint - log_prob[:, None]), log_prob
+
+    def m_step(self, x, responsibilities):
+        """The most likely parameters if each point were shared out so. Empty components stay."""
+        x = self._check(x)
+        share = responsibilities.sum(0)  # points' worth of each component
+        self.weights = share / len(x)
+        used = np.flatnonzero(share > 0)
+        self.means[used] = (responsibilities.T @ x)[used] / share[used, None]
+        scatter = np.zeros_like(self.covariances)
+        for k in used:
+            centred = x - self.means[k]
+            scatter[k] = (responsibilities[:, k] * centred.T) @ centred / share[k]
+        if self.covariance == "tied":
+            used, scatter = slice(None), np.tensordot(self.weights, scatter, 1)[None]
+        else:
+            scatter = scatter[used]
+        self.covariances[used] = floored(_FORMS[self.covariance](scatter), self.min_variance)
+
+    def _log_densities(self, x):
+        """log N(x; mean_k, covariance_k), (n, d) -> (n, k)."""
+        factors = np.linalg.cholesky(self.covariances)
+        centred = x.T - self.means[:, :, None]  # (k, d, n)
+        squares = ((np.linalg.inv(factors) @ centred) ** 2).sum(1)
+        log_det = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(1)
+        return -(squares.T + log_det + x.shape[1] * math.log(2 * math.pi)) / 2
+
+    # What the fitted model gives
+
+    @property
+    def distribution(self) -> tfd.Distribution:
+        """The mixture as a distribution, float32, event shape (d,)."""
+        self._fitted()
+        scales = np.linalg.cholesky(self.covariances).astype(np.float32)
+        return tfd.MixtureSameFamily(
+            tfd.Categorical(probs=self.weights.astype(np.float32)),
+            tfd.MultivariateNormalTriL(self.means.astype(np.float32), scales),
+        )
+
+    def log_prob(self, x) -> tf.Tensor:
+        """Log density of each row of ``x``, (n, d) -> float32 (n,), in nats."""
+        return tf.constant(self.e_step(x)[1], tf.float32)
+
+    def sample(self, n: int, seed=None) -> tf.Tensor:
+        """Draw ``n`` points, float32 (n, d); the same ``seed`` draws the same points."""
+        self._fitted()
+        rng = np.random.default_rng(seed)
+        counts = rng.multinomial(validate.count("n", n), self.weights)
+        parts = [
+            mean + rng.normal(size=(count, len(mean))) @ np.linalg.cholesky(covariance).T
+            for count, mean, covariance in zip(counts, self.means, self.covariances, strict=True)
+        ]
+        return tf.constant(rng.permutation(np.concatenate(parts)), tf.float32)
+
+    def responsibilities(self, x) -> np.ndarray:
+        """p(component | x), (n, d) -> (n, k); each row adds up to 1."""
+        return self.e_step(x)[0]
+
+    def predict(self, x) -> np.ndarray:
+        """The likeliest component of each row of ``x``, (n, d) -> (n,)."""
+        return self.responsibilities(x).argmax(1)
+
+    def _fitted(self):
+        if self.means is None:
+            raise ValueError("the model is not fitted; call fit(x) first")
+
+    def _check(self, x):
+        self._fitted()
+        x = validate.samples("x", x).numpy().astype(np.float64)
+        if x.shape[1] != self.means.shape[1]:
+            raise ValueError(f"x must have shape (n, {self.means.shape[1]}); got {x.shape}")
+        return x
+
+
+def floored(covariances, least: float) -> np.ndarray:
+    """Raise every eigenvalue of ``covariances`` (k, d, d) that is below ``least`` to it.
+
+    Among the covariances that vary by ``least`` or more in every direction, this is the likeliest
+    for points that scatter like the one given.
+    """
+    values, vectors = np.linalg.eigh(covariances)
+    return (vectors * np.maximum(values, least)[:, None]) @ vectors.swapaxes(1, 2)
+
+
+def _diagonal(scatter):
+    return scatter * np.eye(scatter.shape[-1])
+
+
+def _spherical(scatter):
+    d = scatter.shape[-1]
+    return np.trace(scatter, axis1=1, axis2=2)[:, None, None] / d * np.eye(d)
+
+
+def _as_it_is(scatter):
+    return scatter
+
+
+_FORMS = {"full": _as_it_is, "tied": _as_it_is, "diag": _diagonal, "spherical": _spherical}
+
+
+def _labels(labels, n, k):
+    labels = np.asarray(labels)
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels must be whole numbers of shape ({n},); got {labels.dtype} of shape "
+            f"{labels.shape}"
+        )
+    if n and (labels.min() < -1 or labels.max() >= k):
+        raise ValueError(
+            f"labels must be from -1 (not known) to {k - 1}; got {labels.min()} to {labels.max()}"
+        )
+    if missing := sorted(set(range(k)) - set(labels.tolist())):
+        raise ValueError(f"labels must hold each of 0 to {k - 1} at least once; missing: {missing}")
+    return labels
