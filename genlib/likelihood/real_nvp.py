@@ -1,0 +1,166 @@
+"""RealNVP (Dinh et al. 2017, arXiv:1605.08803): an invertible network with an exact density."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from genlib import networks, validate
+from genlib.likelihood.base import LikelihoodModel
+
+
+class AffineCoupling(keras.layers.Layer):
+    """Rescale and shift one part of x by functions of the other part (section 3.2 to 3.4).
+
+    With a mask b of zeros and ones, ``y = b x + (1 - b) (x exp(s(b x)) + t(b x))``, eq. 9. The
+    Jacobian is triangular, so its log-determinant is the sum of the log-scales s, eq. 6 and 8.
+
+    Args:
+      mask: zeros and ones ``(dim,)``; where it is 1, x passes unchanged and steers the rest.
+      network: a Keras model ``(n, dim)`` to ``(n, 2 dim)``: log-scales, then shifts.
+      max_log_scale: ``|s|`` stays below it, through a tanh.
+    """
+
+    def __init__(self, mask, network, max_log_scale):
+        super().__init__()
+        self.mask = np.asarray(mask, np.float32)
+        self.network = network
+        self.max_log_scale = max_log_scale
+        self.built = True
+
+    def log_scale_and_shift(self, x):
+        """s and t at x, each ``(n, dim)``, 0 where the mask is 1; they see the masked x alone."""
+        s, t = tf.split(self.network(x * self.mask), 2, axis=-1)
+        s = self.max_log_scale * tf.tanh(s / self.max_log_scale)
+        return s * (1 - self.mask), t * (1 - self.mask)
+
+    def forward(self, x):
+        """``(y, log|det dy/dx|)``, shapes ``(n, dim)`` and ``(n,)``."""
+        s, t = self.log_scale_and_shift(x)
+        return x * tf.exp(s) + t, tf.reduce_sum(s, -1)
+
+    def inverse(self, y):
+        """The x that `forward` sends to y. The networks are never inverted."""
+        s, t = self.log_scale_and_shift(y)
+        return (y - t) * tf.exp(-s)
+
+
+class Logit(keras.layers.Layer):
+    """From the unit cube to all of space: ``logit(a + (1 - 2a) x)`` (after section 4.1)."""
+
+    def __init__(self, margin=0.05):
+        super().__init__()
+        self.margin = margin
+        self.built = True
+
+    def forward(self, x):
+        """``(y, log|det dy/dx|)``, shapes ``(n, dim)`` and ``(n,)``."""
+        inside = self.margin + (1 - 2 * self.margin) * x
+        y = tf.math.log(inside) - tf.math.log1p(-inside)
+        slope = np.log(1 - 2 * self.margin) - tf.math.log(inside) - tf.math.log1p(-inside)
+        return y, tf.reduce_sum(slope, -1)
+
+    def inverse(self, y):
+        """The x that `forward` sends to y; a little outside the cube for an extreme y."""
+        return (tf.sigmoid(y) - self.margin) / (1 - 2 * self.margin)
+
+
+class RealNVP(LikelihoodModel):
+    """A stack of affine coupling layers between data x and a standard normal z.
+
+    ``log p(x) = log N(z; 0, 1) + log|det dz/dx|`` with ``z = forward(x)`` (section 3.1), exact up
+    to rounding. An untrained model is the identity.
+
+    Args:
+      dim: numbers in an example; at least 2, for a coupling needs two parts.
+      layers: coupling layers; each second one has the complement of the mask before it, and each
+        pair a fresh random half of the coordinates (in 2-D: the first coordinate, the second).
+      width, depth: of the network of each layer.
+      max_log_scale: no layer stretches or shrinks a coordinate by more than its exponential. (The
+        paper learns this factor.)
+      levels: for pictures with that many grey levels k / (levels - 1) in [0, 1]: each training
+        batch is dequantised anew, and a `Logit` leads from the unit cube to the first layer.
+      seed: weights, masks, batches and noise.
+
+    Raises:
+      ValueError: a size or bound that is out of range.
+    """
+
+    def __init__(self, dim, layers=8, width=64, depth=2, max_log_scale=2.0, levels=None,
+                 seed=None, name=None):  # fmt: skip
+        super().__init__(seed=seed, name=name)
+        self.data_shape = (validate.count("dim", dim, least=2),)
+        bound = validate.positive("max_log_scale", max_log_scale)
+        self.levels = None if levels is None else validate.count("levels", levels, least=2)
+        #: The layers in order, from data to noise; each has ``forward`` and ``inverse``.
+        self.flow = [] if levels is None else [Logit()]
+        rng, mask = np.random.default_rng(seed), None
+        for i in range(validate.count("layers", layers)):
+            mask = _random_half(dim, rng) if i % 2 == 0 else 1 - mask
+            network = _coupling_network(dim, width, depth, int(rng.integers(2**31)))
+            self.flow.append(AffineCoupling(mask, network, bound))
+
+    def forward(self, x):
+        """``(z, log|det dz/dx|)`` of points x, shapes ``(n, dim)`` and ``(n,)``."""
+        log_det = 0.0
+        for layer in self.flow:
+            x, step = layer.forward(x)
+            log_det += step
+        return x, log_det
+
+    def inverse(self, z):
+        """The points x ``(n, dim)`` that `forward` sends to z."""
+        for layer in reversed(self.flow):
+            z = layer.inverse(z)
+        return z
+
+    def log_prob(self, x):
+        """Log-density at x in nats, ``(n, dim)`` to ``(n,)``.
+
+        With ``levels``, x are dequantised pictures, in the unit cube. ValueError for another
+        shape, NaN, infinity, or a point outside the cube.
+        """
+        return self._log_prob(self.check_batch("x", x))
+
+    def _log_prob(self, x):
+        z, log_det = self.forward(x)
+        return log_det - tf.reduce_sum(z**2 + np.log(2 * np.pi), -1) / 2
+
+    def terms(self, x):
+        if self.levels:
+            x = dequantise(x, self.levels, self.random_uniform(tf.shape(x)))
+        return {"loss": -tf.reduce_mean(self._log_prob(x))}
+
+    def check_data(self, data):
+        return data if self.levels is None else validate.unit_interval("data", data)
+
+    def sample(self, n, seed=None):
+        """``n`` points, ``(n, dim)``; the same ``seed`` draws the same latents."""
+        shape = (validate.count("n", n), *self.data_shape)
+        x = self.inverse(keras.random.normal(shape, seed=seed))
+        return x if self.levels is None else tf.clip_by_value(x, 0, 1)
+
+
+def dequantise(x, levels, noise):
+    """Spread grey levels over the unit interval: level k of ``levels`` fills [k, k + 1] / levels.
+
+    ``x`` holds the levels as k / (levels - 1), ``noise`` numbers in [0, 1) of its shape. Then the
+    mean log-density is a lower bound of the log-probability of the picture plus
+    ``dim * log(levels)`` (Theis et al. 2016, section 3.1).
+    """
+    return (tf.round(x * (levels - 1)) + noise) / levels
+
+
+def _random_half(dim, rng):
+    """A mask of ``dim // 2`` zeros; in 2-D the second coordinate, always."""
+    if dim == 2:
+        return np.float32([1, 0])
+    mask = np.ones(dim, np.float32)
+    mask[rng.permutation(dim)[: dim // 2]] = 0
+    return mask
+
+
+def _coupling_network(dim, width, depth, seed):
+    """An MLP whose last layer starts at 0, so that the coupling starts as the identity."""
+    network = networks.mlp(dim, 2 * dim, width, depth, seed=seed)
+    network.layers[-1].kernel.assign(tf.zeros_like(network.layers[-1].kernel))
+    return network
