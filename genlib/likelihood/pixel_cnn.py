@@ -1,0 +1,301 @@
+"""PixelCNN: masked convolutions make an image model autoregressive (van den Oord et al. 2016)."""
+
+import functools
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from genlib import validate
+from genlib.likelihood.base import LikelihoodModel
+from genlib.likelihood.discretised_logistic import DiscretisedLogistic, Softmax
+
+HEADS = {"softmax": Softmax, "logistic": DiscretisedLogistic}
+
+_BATCH = 256  # images that `log_prob` scores at a time, to save memory
+
+
+class PixelCNN(LikelihoodModel):
+    """Images ``(n, h, w, c)``: each pixel given the rows above it and what is left of it.
+
+    Within a pixel the channels follow each other. There are two stacks of features, as in the Gated
+    PixelCNN (van den Oord et al. 2016b, arXiv:1606.05328, section 2): the vertical one sees the
+    rows above, the horizontal one its own row up to the pixel. With ``blind_spot`` there is one
+    stack of masked convolutions, as in the first PixelCNN (2016a, arXiv:1601.06759, section 3.4);
+    gates and all else stay the same. It never sees a wedge of pixels above and to the right.
+
+    Args:
+      image_shape: ``(h, w, c)``.
+      levels: how many grey levels there are; pixels are k / (levels - 1), so 2 is black and white.
+      width: features in a stack, at least c.
+      kernels: the side of each block's kernels, odd and at least 3.
+      head: "softmax", or "logistic" for a mixture of discretised logistics.
+      blind_spot: one stack in place of two.
+      seed: makes initial weights and training batches reproducible.
+
+    Raises:
+      ValueError: an argument that is not as above.
+    """
+
+    def __init__(self, image_shape, levels=2, *, width=32, kernels=(7, 3, 3, 3), head="softmax",
+                 blind_spot=False, seed=None, name=None):  # fmt: skip
+        super().__init__(seed=seed, name=name)
+        if not isinstance(image_shape, tuple | list) or len(image_shape) != 3:
+            raise ValueError(f"image_shape must be (h, w, c); got {image_shape!r}")
+        self.data_shape = tuple(validate.count("image_shape", side) for side in image_shape)
+        self.head = HEADS[validate.choice("head", head, HEADS)](levels)
+        channels = np.arange(self.data_shape[-1])
+        width = validate.count("width", width, least=len(channels))
+        # The channel that each feature belongs to: it sees that channel and those before.
+        features, outputs = np.arange(width) % len(channels), np.repeat(channels, self.head.size)
+        seeds = itertools.count(seed) if seed is not None else itertools.repeat(None)
+        self.blocks = []
+        for side in _kernels(kernels):
+            known = features if self.blocks else channels
+            self.blocks.append(
+                Block(side // 2, known, features, not self.blocks, blind_spot, seeds)
+            )
+        self.mix = MaskedConv2D(pixel_mask(1, 0, features, features), seeds)
+        self.out = MaskedConv2D(pixel_mask(1, 0, features, outputs), seeds)
+        self.out.bias.assign(np.tile(self.head.start, len(channels)))
+
+    def parameters(self, x):
+        """What the head makes a distribution of, ``(n, h, w, c, head.size)``, at every pixel."""
+        # Pixels enter as -1 to 1: so the zeros around a picture are not taken for black.
+        v = h = 2 * x - 1
+        for block in self.blocks:
+            v, h = block(v, h)
+        return self._read(h)
+
+    def _read(self, h):
+        """The head's parameters ``(n, h, w, c, size)`` from the last features, pixel by pixel."""
+        outputs = self.out(tf.nn.relu(self.mix(tf.nn.relu(h))))
+        shape = (*tf.unstack(tf.shape(outputs))[:3], self.data_shape[-1], self.head.size)
+        return tf.reshape(outputs, shape)
+
+    def conditional_log_probs(self, x):
+        """log p(pixel and channel | those before) in nats, ``(n, h, w, c)``."""
+        return self.head.log_prob(self.parameters(x), tf.round(x * (self.head.levels - 1)))
+
+    def log_prob(self, x):
+        """log p(x) in nats, exact, ``(n,)``.
+
+        ValueError for another shape, NaN, or a value that is none of the grey levels.
+        """
+        x = self.check_batch("x", x)
+        parts = [self._scored(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
+        return tf.reduce_sum(tf.concat(parts, 0), axis=(1, 2, 3))
+
+    def terms(self, x):
+        log_prob = tf.reduce_sum(self.conditional_log_probs(x), axis=(1, 2, 3))
+        return {"loss": -tf.reduce_mean(log_prob)}
+
+    def check_data(self, data):
+        return validate.levels("data", data, self.head.levels)
+
+    def sample(self, n, seed=None):
+        """Draw ``n`` images, one pixel after the other."""
+        blank = tf.zeros((validate.count("n", n), *self.data_shape))
+        return self.complete(blank, 0, seed)
+
+    def complete(self, x, rows, seed=None):
+        """Keep the first ``rows`` rows of ``x`` ``(n, h, w, c)`` and draw the others.
+
+        ValueError for images that `log_prob` would refuse, or more rows than an image has.
+        """
+        x = self.check_batch("x", x)
+        rows = validate.count("rows", rows, least=0)
+        if rows > self.data_shape[0]:
+            raise ValueError(f"rows must be at most {self.data_shape[0]}; got {rows}")
+        seed = tf.cast(keras.random.SeedGenerator(seed).next(), tf.int32)
+        uniforms = tf.random.stateless_uniform((*x.shape, 2), seed)
+        return self._generated(x, tf.constant(rows), uniforms)
+
+    # Each is traced once, for any number of images.
+
+    @functools.cached_property
+    def _scored(self):
+        images = tf.TensorSpec((None, *self.data_shape))
+        score = tf.function(self.conditional_log_probs, autograph=False)
+        return score.get_concrete_function(images)
+
+    @functools.cached_property
+    def _generated(self):
+        images, rows = tf.TensorSpec((None, *self.data_shape)), tf.TensorSpec((), tf.int32)
+        uniforms = tf.TensorSpec((None, *self.data_shape, 2))
+        return tf.function(self._generate, autograph=False).get_concrete_function(
+            images, rows, uniforms
+        )
+
+    # Drawing. A whole pass of the network for each pixel would mostly compute again what it knows.
+    # So each layer computes each place once: the vertical stack a row at a time, the horizontal one
+    # a pixel at a time. Of what each block sees of v and of h, the last rows are kept.
+
+    def _generate(self, x, rows, uniforms):
+        n, (height, width, channels) = tf.shape(x)[0], self.data_shape
+        downs = [block.down for block in self.blocks if block.down is not None]
+        acrosses = [block.across for block in self.blocks]
+
+        def draw_row(i, above_v, above_h, image):
+            row_v, links = self._look_down(above_v, tf.zeros((n, 1, width, channels)))
+
+            def draw_pixel(j, row_h):
+                pixel = tf.zeros((n, 1, 1, channels))
+                for channel in range(channels):
+                    row_h[0] = _put(row_h[0], j + acrosses[0].side, pixel)
+                    parameters, row_h = self._look_left(j, above_h, row_h, links)
+                    level = self.head.draw(parameters[:, 0, 0, channel], uniforms[:, i, j, channel])
+                    drawn = level / (self.head.levels - 1)
+                    value = tf.where(i < rows, x[:, i, j, channel], drawn)
+                    pixel += (2 * value - 1)[:, None, None, None] * tf.one_hot(channel, channels)
+                return j + 1, [_put(row_h[0], j + acrosses[0].side, pixel), *row_h[1:]]
+
+            row_h = [conv.blank(n, 1, width) for conv in acrosses]
+            row_h = tf.while_loop(lambda j, _: j < width, draw_pixel, [0, row_h])[1]
+            if row_v:
+                row_v[0] = row_h[0]  # the image itself: only now is this row of it known
+            row = (row_h[0][:, :, acrosses[0].side :][:, :, :width] + 1) / 2
+            image = tf.where(tf.range(height)[:, None, None] == i, row, image)
+            return i + 1, _roll(above_v, row_v), _roll(above_h, row_h), image
+
+        above_v, above_h = (
+            [conv.blank(n, conv.rows - 1, width) for conv in convs] for convs in (downs, acrosses)
+        )
+        start = [0, above_v, above_h, tf.zeros_like(x)]
+        return tf.while_loop(lambda i, *_: i < height, draw_row, start)[-1]
+
+    def _look_down(self, above_v, v):
+        """The vertical stack on one row: what each block sees of that row, and its links."""
+        row_v, links = [], []
+        for block, above in zip(self.blocks, above_v, strict=False):  # without that stack: none
+            row_v.append(block.down.widen(v))
+            v, link = block.vertical(tf.concat([above, row_v[-1]], 1))
+            links.append(link)
+        return row_v, links
+
+    def _look_left(self, j, above_h, row_h, links):
+        """The head's parameters at pixel j of the present row; the row, with features at j."""
+        h, row_h = None, list(row_h)
+        for k, block in enumerate(self.blocks):
+            if h is not None:
+                row_h[k] = _put(row_h[k], j + block.across.side, h)
+            window = tf.concat([above_h[k], row_h[k]], 1)[:, :, j : j + 2 * block.across.side + 1]
+            h = block.horizontal(window, h, links[k][:, :, j : j + 1] if links else 0.0)
+        return self._read(h), row_h
+
+
+class Block(keras.layers.Layer):
+    """One layer of both stacks: from v and h to the next v and h, ``(n, h, w, features)`` each.
+
+    ``known`` and ``features`` say to which channel each input and each output belongs. The first
+    block sees the image, so it is ``strict``: it must not see the pixel it speaks of.
+    """
+
+    def __init__(self, side, known, features, strict, blind_spot, seeds):
+        super().__init__()
+        both = np.tile(features, 2)  # what passes, and the gate that it passes
+        self.down = self.link = None
+        if not blind_spot:
+            self.down = MaskedConv2D(rows_mask(side, known, both, strict), seeds)
+            self.link = MaskedConv2D(np.ones((1, 1, len(both), len(both))), seeds)
+        rows = side + 1 if blind_spot else 1
+        self.across = MaskedConv2D(pixel_mask(rows, side, known, both, strict), seeds)
+        self.mix = MaskedConv2D(pixel_mask(1, 0, features, features), seeds)
+        self.strict = strict
+        self.built = True
+
+    def call(self, v, h):
+        v, link = (v, 0.0) if self.down is None else self.vertical(self.down.pad(v))
+        return v, self.horizontal(self.across.pad(h), h, link)
+
+    def vertical(self, window):
+        """The next v, and what it tells the horizontal stack, from padded rows of v."""
+        seen = self.down(window)
+        return _gate(seen), self.link(seen)
+
+    def horizontal(self, window, h, link):
+        """The next h, from padded rows of h; past the first block ``h`` itself is added."""
+        new = self.mix(_gate(self.across(window) + link))
+        return new if self.strict else h + new
+
+
+class MaskedConv2D(keras.layers.Layer):
+    """A convolution whose kernel is multiplied by a fixed ``mask`` ``(rows, columns, in, out)``.
+
+    The kernel's last row lies on the pixel's own row and its middle column on the pixel: what lies
+    below is left out, as its mask would be 0. The input is padded already, by `pad`.
+    """
+
+    def __init__(self, mask, seeds):
+        super().__init__()
+        self.mask = np.asarray(mask, np.float32)
+        self.rows, self.side = self.mask.shape[0], self.mask.shape[1] // 2
+        glorot = keras.initializers.GlorotUniform(next(seeds))
+        self.kernel = self.add_weight(shape=self.mask.shape, initializer=glorot, name="kernel")
+        self.bias = self.add_weight(shape=self.mask.shape[-1:], initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, x):
+        return tf.nn.conv2d(x, self.kernel * self.mask, 1, "VALID") + self.bias
+
+    def pad(self, x):
+        """``x`` with the zeros that stand for what lies outside, above and at both sides."""
+        return tf.pad(x, [[0, 0], [self.rows - 1, 0], [self.side, self.side], [0, 0]])
+
+    def widen(self, row):
+        """The same for one row in the midst of an image."""
+        return tf.pad(row, [[0, 0], [0, 0], [self.side, self.side], [0, 0]])
+
+    def blank(self, n, rows, width):
+        """Padded rows ``(n, rows, width + 2 side, in)`` of zeros."""
+        return tf.zeros((n, rows, width + 2 * self.side, self.mask.shape[2]))
+
+
+def pixel_mask(rows, side, known, features, strict=False) -> np.ndarray:
+    """What a pixel may see: the ``rows - 1`` above, its row on the left, and a part of itself.
+
+    Of itself a feature sees what belongs to its channel or one before it, or, if ``strict``, to one
+    before it: masks B and A of van den Oord et al. (2016a). ``side`` columns on either side.
+
+    Returns:
+      Zeros and ones ``(rows, 2 side + 1, len(known), len(features))``.
+    """
+    mask = np.ones((rows, 2 * side + 1, len(known), len(features)), np.float32)
+    mask[-1, side:] = 0
+    mask[-1, side] = known[:, None] < features if strict else known[:, None] <= features
+    return mask
+
+
+def rows_mask(side, known, features, strict=False) -> np.ndarray:
+    """What the vertical stack may see: ``side`` rows above and, unless ``strict``, its own row.
+
+    Its own row may be seen whole, since from the second block on v tells only of rows above.
+    """
+    mask = np.ones((side + 1, 2 * side + 1, len(known), len(features)), np.float32)
+    mask[-1] = not strict
+    return mask
+
+
+def _gate(x):
+    """Half of the features, each let through as far as one of the other half opens (eq. 2)."""
+    passing, gate = tf.split(x, 2, axis=-1)
+    return tf.tanh(passing) * tf.sigmoid(gate)
+
+
+def _put(row, column, value):
+    """``row`` ``(n, 1, w, c)`` with ``value`` ``(n, 1, 1, c)`` in one column."""
+    return tf.where(tf.range(row.shape[2])[:, None] == column, value, row)
+
+
+def _roll(above, row):
+    """The last rows, one row further down."""
+    return [tf.concat(pair, 1)[:, 1:] for pair in zip(above, row, strict=True)]
+
+
+def _kernels(kernels):
+    """``kernels`` as a list; ValueError unless it holds odd whole numbers of at least 3."""
+    sides = [validate.count("kernels", side, least=3) for side in kernels]
+    if not sides or any(side % 2 == 0 for side in sides):
+        raise ValueError(f"kernels must be odd numbers of at least 3, one a block; got {kernels!r}")
+    return sides
