@@ -40,6 +40,19 @@ def mlp(inputs, outputs, width=128, depth=2, activation="relu", output_activatio
     return keras.Model(start, x, name=name)
 
 
+def autoencoder(shape, code, width=128, depth=2, activation="relu", output_activation=None,
+                seed=None) -> keras.Model:  # fmt: skip
+    """An encoder and a decoder: ``(n, *shape)`` to ``(n, code)`` and back, both as `mlp` is.
+
+    ``get_layer("encoder")`` and ``get_layer("decoder")`` are models themselves.
+    """
+    seeds = (None, None) if seed is None else (seed, seed + depth + 1)
+    encoder = mlp(shape, code, width, depth, activation, seed=seeds[0], name="encoder")
+    decoder = mlp(code, shape, width, depth, activation, output_activation, seeds[1], "decoder")
+    start = keras.Input(encoder.input_shape[1:])
+    return keras.Model(start, decoder(encoder(start)), name="autoencoder")
+
+
 def conv_generator(latent_dim, image_shape, width=32, seed=None) -> keras.Model:
     """A small DCGAN-like generator (Radford et al. 2016, without batch norm).
 

@@ -33,11 +33,18 @@ class CompiledModel(keras.Model, abc.ABC):
     #: What one step reports, in order.
     log_names: tuple[str, ...]
 
+    #: The smallest batch that the model can learn from.
+    least_batch = 1
+
+    #: Why its step cannot be shared among several devices (see `share`); "" if it can.
+    undivided = "its step is written for one device"
+
     def __init__(self, seed=None, name=None):
         super().__init__(name=name)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.train_function = None
         self._random_algorithm = "philox"
+        self._draws = 0  # by one replica in this step, while replicas share it
 
     @abc.abstractmethod
     def step(self, draw_batch):
@@ -56,19 +63,60 @@ class CompiledModel(keras.Model, abc.ABC):
 
     def random_normal(self, shape):
         """Standard normal numbers, float32."""
-        seed = self.seed_generator.next()
-        return tf.random.stateless_normal(shape, seed, alg=self._random_algorithm)
+        return self._draw(
+            shape,
+            lambda shape, seed: tf.random.stateless_normal(shape, seed, alg=self._random_algorithm),
+        )
 
     def random_uniform(self, shape, minval=0, maxval=1, dtype=tf.float32):
         """Uniform numbers in [minval, maxval); for integers ``maxval`` may be a tensor."""
-        seed = self.seed_generator.next()
-        return tf.random.stateless_uniform(
-            shape, seed, minval, maxval, dtype, alg=self._random_algorithm
+        return self._draw(
+            shape,
+            lambda shape, seed: tf.random.stateless_uniform(
+                shape, seed, minval, maxval, dtype, alg=self._random_algorithm
+            ),
         )
+
+    def _draw(self, shape, sampler):
+        """``sampler(shape, seed)``; a replica draws what all draw, and keeps its own rows."""
+        replica = _replica()
+        if replica is None:
+            return sampler(shape, self.seed_generator.next())
+        # A replica may not move the random state: `share` does, once, for all.
+        seed = self.seed_generator.state.value + [0, self._draws]
+        self._draws += 1
+        rows, *rest = tf.unstack(tf.convert_to_tensor(shape, tf.int32))
+        drawn = sampler((rows * replica.num_replicas_in_sync, *rest), seed)
+        return _rows_of(replica, drawn)
+
+    def share(self, update, batch):
+        """``update(batch)``, its batch divided among the replicas of a ``tf.distribute`` strategy.
+
+        ``update`` gives a dict of scalars, each a mean over its rows, and a tensor of rows; what
+        is returned are the means over the whole batch, and all rows. `minimise` adds up the
+        gradients of the replicas, and what they draw at random is what one device would have
+        drawn. On one device this is ``update(batch)`` and nothing else.
+        """
+        strategy = self.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            return update(batch)
+
+        def on_replica():
+            self._draws = 0
+            return update(_rows_of(_replica(), batch))
+
+        means, rows = strategy.run(on_replica)
+        state = self.seed_generator.state
+        state.assign(state.value + [0, self._draws])
+        means = {name: strategy.reduce("MEAN", v, axis=None) for name, v in means.items()}
+        return means, tf.reshape(strategy.gather(rows, axis=0), batch.shape)
 
     def check_data(self, data):
         """Return ``data``; a model that cannot learn from all finite data refuses it here."""
         return data
+
+    def prepare(self, data, batch_size):
+        """What a model does once before its first epoch, with all of ``data`` ``(n, ...)``."""
 
     def fit(self, data, batch_size=64, epochs=1, steps_per_epoch=None, callbacks=None,
             verbose="auto", initial_epoch=0) -> keras.callbacks.History:  # fmt: skip
@@ -93,8 +141,17 @@ class CompiledModel(keras.Model, abc.ABC):
         """
         if not self.compiled:
             self.compile()
+        replicas = self.distribute_strategy.num_replicas_in_sync
+        if replicas > 1 and self.undivided:
+            raise ValueError(
+                f"{type(self).__name__} cannot train on {replicas} replicas: {self.undivided}"
+            )
         data = self.check_data(_resident(data, self.input_shape[1:]))
-        batch_size = validate.count("batch_size", batch_size)
+        batch_size = validate.count("batch_size", batch_size, self.least_batch)
+        if batch_size % replicas:
+            raise ValueError(
+                f"batch_size must be a multiple of the {replicas} replicas; got {batch_size}"
+            )
         epochs = validate.count("epochs", epochs, least=0)
         initial_epoch = validate.count("initial_epoch", initial_epoch, least=0)
         if steps_per_epoch is None:
@@ -110,11 +167,14 @@ class CompiledModel(keras.Model, abc.ABC):
         self._initial_epoch = None  # where Resume, and Keras's own callbacks, say to go on from
         logs = {}
         hooks.on_train_begin()
+        self.prepare(data, batch_size)
         try:
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 hooks.on_epoch_begin(epoch)
                 hooks.on_train_batch_begin(0)
-                self.step_losses = dict(zip(self.log_names, run(data).numpy().T, strict=True))
+                with self.distribute_strategy.scope():
+                    losses = run(data).numpy()
+                self.step_losses = dict(zip(self.log_names, losses.T, strict=True))
                 logs = {name: float(values.mean()) for name, values in self.step_losses.items()}
                 hooks.on_train_batch_end(steps_per_epoch - 1, logs)
                 hooks.on_epoch_end(epoch, logs)
@@ -153,33 +213,53 @@ class CompiledModel(keras.Model, abc.ABC):
 
         run = tf.function(run, jit_compile=self.jit_compile, autograph=False)
         # Traced here, once: TensorFlow would count the traces of many models as a mistake.
-        run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
+        with self.distribute_strategy.scope():
+            run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
         self.train_function = (key, run)
         return run
 
 
-def minimise(optimizer, network, objective):
-    """One update of ``network``'s weights down the gradient of the scalar ``objective()``.
+def minimise(optimizer, variables, objective):
+    """One update of ``variables`` down the gradient of the scalar ``objective()``.
 
-    ``network`` is anything with ``trainable_variables``. Returns the scalar.
+    ``variables`` are Keras variables, or anything with ``trainable_variables``. Returns the scalar.
+    On a replica the step goes down the gradient of the mean over all replicas.
     """
-    variables = network.trainable_variables
+    variables = getattr(variables, "trainable_variables", variables)
+    replica = _replica()
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         for variable in variables:
             tape.watch(variable.value)
         loss = objective()
-    optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        # The optimizer adds up the replicas' gradients; so each brings its part of the mean.
+        part = loss if replica is None else loss / replica.num_replicas_in_sync
+    optimizer.apply(tape.gradient(part, [v.value for v in variables]), variables)
     return loss
+
+
+def _replica():
+    """The ``tf.distribute`` context of this replica; None if it is the only one, or outside."""
+    context = tf.distribute.get_replica_context()
+    return context if context is not None and context.num_replicas_in_sync > 1 else None
+
+
+def _rows_of(replica, x):
+    """This replica's share of the rows of ``x``."""
+    size = tf.shape(x)[0] // replica.num_replicas_in_sync
+    start = tf.cast(replica.replica_id_in_sync_group, tf.int32) * size
+    return x[start : start + size]
 
 
 def resolve_jit(jit_compile, networks) -> bool:
     """Whether XLA compiles the loop: ``True``, ``False``, or ``"auto"``.
 
     "auto" says yes unless a network convolves: inside an XLA loop on a CPU a convolution is many
-    times slower.
+    times slower. Under a strategy of several replicas it says no: they meet outside of XLA.
     """
     if jit_compile != "auto":
         return bool(jit_compile)
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return False
     layers = (layer for net in networks for layer in net._flatten_layers())
     return not any("Conv" in type(layer).__name__ for layer in layers)
 

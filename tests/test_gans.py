@@ -1,172 +1,271 @@
-"""The GANs: each loss against its identity, each step against its promise."""
+"""What every GAN of the registry must do: go down its own losses, move, save, refuse."""
+
+import functools
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tensorflow_probability import distributions as tfd
 
-from genlib import data, divergences, networks
-from genlib.gans import GAN, REGISTRY
+from genlib import data, networks, training
+from genlib.gans import GAN, REGISTRY, WGANGP, AdversarialModel, base
 
-finite = st.floats(-2, 2, allow_nan=False)
-scale = st.floats(0.3, 2)
+POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+WITH_CRITIC = [name for name, variant in REGISTRY.items() if variant.critic_kind]
 
+#: A constant added to the critic's output changes nothing in these games, so its last bias stays.
+BLIND_TO_A_SHIFT = {"wgan", "wgan_gp", "mcgan"}
 
-class LogRatio(keras.layers.Layer):
-    """The optimal critic of two known densities: the logit ``log p(x) - log q(x)``."""
-
-    def __init__(self, p, q, **options):
-        super().__init__(**options)
-        self.p, self.q = p, q
-
-    def call(self, x):
-        return self.p.log_prob(x) - self.q.log_prob(x)
+#: Settings without which a test would train for minutes.
+SMALL = {"magan": {"epoch_steps": 3, "pretrain_steps": 0}}
 
 
-def critic_of(layer):
-    start = keras.Input((1,))
-    return keras.Model(start, layer(start))
-
-
-def gan(critic, **options):
-    return GAN(networks.mlp(1, 1, 4), critic, **options)
-
-
-@settings(max_examples=8, deadline=None, derandomize=True)
-@given(finite, scale, finite, scale)
-def test_value_at_the_optimal_critic_is_2_jsd_minus_log_4(m1, s1, m2, s2):
-    """Goodfellow et al. (2014), Theorem 1; the value is minus the critic's loss."""
-    p, q = tfd.Normal(m1, s1), tfd.Normal(m2, s2)
-    model = gan(critic_of(LogRatio(p, q)))
-    n = 100_000
-    real, fake = p.sample((n, 1), seed=(1, 2)), q.sample((n, 1), seed=(3, 4))
-    terms = tf.nn.softplus(-model.critic(real)), tf.nn.softplus(model.critic(fake))
-    error = sum(float(tf.math.reduce_std(t)) for t in terms) / n**0.5
-    value = -float(model.critic_loss(real, fake))
-    assert value == pytest.approx(2 * float(divergences.js(p, q)) - np.log(4), abs=5 * error + 1e-5)
-
-
-@settings(max_examples=10, deadline=None, derandomize=True)
-@given(finite)
-def test_constant_critic(logit):
-    """A critic that always says ``logit``; at 0 its loss is 2 log 2."""
-    constant = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(logit))  # fmt: skip  # noqa: E501
-    model, x = gan(critic_of(constant)), tf.ones((6, 1))
-    d = 1 / (1 + np.exp(-logit))
-    assert float(model.critic_loss(x, x)) == pytest.approx(-np.log(d) - np.log(1 - d), rel=1e-5)
-    assert float(model.generator_loss(x, x)) == pytest.approx(-np.log(d), rel=1e-5)
-    model.objective = "minimax"
-    assert float(model.generator_loss(x, x)) == pytest.approx(np.log(1 - d), rel=1e-5)
-
-
-def test_no_other_critic_beats_the_optimal_one():
-    p, q = tfd.Normal(0.0, 1.0), tfd.Normal(1.0, 0.7)
-    real, fake = p.sample((50_000, 1), seed=(1, 2)), q.sample((50_000, 1), seed=(3, 4))
-    best = float(gan(critic_of(LogRatio(p, q))).critic_loss(real, fake))
-    for m in (-0.3, 0.3):
-        other = gan(critic_of(LogRatio(p, tfd.Normal(1.0 + m, 0.7))))
-        assert float(other.critic_loss(real, fake)) > best
-
-
-def test_minimax_gradient_vanishes_where_the_critic_is_sure_and_the_other_does_not():
-    """Slope of the generator's loss at logit -8: sigmoid(-8) against 1 - sigmoid(-8)."""
-    critic = critic_of(keras.layers.Activation("linear"))
-    fake = tf.constant([[-8.0]])
-    slopes = {}
-    for objective in ("minimax", "non_saturating"):
-        model = gan(critic, objective=objective)
-        with tf.GradientTape() as tape:
-            tape.watch(fake)
-            loss = model.generator_loss(fake, fake)
-        slopes[objective] = float(tape.gradient(loss, fake)[0, 0])
-    sure = 1 / (1 + np.exp(8))
-    assert slopes["minimax"] == pytest.approx(-sure, rel=1e-4)
-    assert slopes["non_saturating"] == pytest.approx(-(1 - sure), rel=1e-4)
+def smooth(network):
+    """Put tanh where a network bends, for finite differences."""
+    for layer in network._flatten_layers():
+        if getattr(layer, "activation", None) in (keras.activations.relu, keras.activations.leaky_relu):  # fmt: skip  # noqa: E501
+            layer.activation = keras.activations.tanh
+    return network
 
 
 def build(name, **options):
-    generator = networks.mlp(2, 2, 16, activation="tanh", seed=1)
-    critic = networks.mlp(2, 1, 16, activation="tanh", seed=2)
-    model = REGISTRY[name](generator, critic, **options)
+    variant = REGISTRY[name]
+    nets = [smooth(net) for net in variant.suited_networks((2,), width=16, seed=1)]
+    model = variant(*nets, **({"seed": 0} | SMALL.get(name, {}) | options))
     model.compile(jit_compile=False)  # XLA takes seconds to compile
     return model
 
 
-POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+def repeatable(model, function):
+    """``function`` with the model's random state put back first, so that it draws the same."""
+    state = model.seed_generator.state.numpy()
+
+    def call():
+        model.seed_generator.state.assign(state)
+        return function()
+
+    return call
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_gradients_against_finite_differences(name):
-    """Both losses, along one random direction of the network that minimises them."""
+    """Both losses, along one random direction of the variables that their step trains."""
     model, rng = build(name), np.random.default_rng(5)
     real, latent = tf.constant(POINTS), tf.constant(rng.normal(size=(64, 2)), tf.float32)
-    cases = {
-        "critic_loss": model.critic,
-        "generator_loss": model.generator,
-    }
-    for loss_name, network in cases.items():
-        variables = [v.value for v in network.trainable_variables]
+    cases = {"generator_loss": model.generator.trainable_variables}
+    if model.critic is not None:
+        cases["critic_loss"] = model.critic_variables
+    for loss_name, variables in cases.items():
+        values = [v.value for v in variables]
 
         def loss(loss_name=loss_name):
             return getattr(model, loss_name)(real, model.generator(latent))
 
+        loss = repeatable(model, loss)
         with tf.GradientTape() as tape:
             value = loss()
-        grads = tape.gradient(value, variables)
-        direction = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in variables]
+        grads = tape.gradient(value, values, unconnected_gradients="zero")
+        direction = [tf.constant(rng.normal(size=v.shape), tf.float32) for v in values]
         slope = sum(float(tf.reduce_sum(g * d)) for g, d in zip(grads, direction, strict=True))
-        h, ends = 1e-2, []
+        h, ends = 1e-3, []
         for sign in (1, -2, 1):
-            for v, d in zip(variables, direction, strict=True):
+            for v, d in zip(values, direction, strict=True):
                 v.assign_add(sign * h * d)
             ends.append(float(loss()))
-        assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=0.02, abs=1e-4), loss_name
+        assert slope == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=0.02, abs=5e-4), loss_name
+
+
+def several(name):
+    """Options for more than one critic update a step, where there is a critic."""
+    return {"critic_steps": 3} if name in WITH_CRITIC else {}
+
+
+@functools.cache
+def traced(name):
+    """One model for all tests that call `fit`, since tracing is what takes long; and its start."""
+    model = build(name, ema=0.9, **several(name))
+    return model, read(model)
+
+
+def read(model):
+    return [v.numpy() for v in model.state]
+
+
+def train(model, state, epochs, *callbacks):
+    """Put ``state`` into ``model`` and train it; its history."""
+    for variable, value in zip(model.state, state, strict=True):
+        variable.assign(value)
+    fit = {"batch_size": 16, "steps_per_epoch": 3, "verbose": 0}
+    return model.fit(POINTS, epochs=epochs, callbacks=callbacks, **fit).history
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize("critic_steps", [1, 3])
-def test_every_trainable_variable_moves(name, critic_steps):
-    model = build(name, critic_steps=critic_steps, seed=0)
-    model.compile()
+def test_fit_moves_every_trainable_variable_counts_steps_and_logs(name):
+    model, start = traced(name)
+    train(model, start, 0)
     before = [v.numpy() for v in model.trainable_variables]
-    model.fit(POINTS, batch_size=16, steps_per_epoch=3, verbose=0)
+    history = train(model, start, 1)
+    still = model.critic.trainable_variables[-1] if name in BLIND_TO_A_SHIFT else None
     for old, variable in zip(before, model.trainable_variables, strict=True):
-        assert np.abs(old - variable.numpy()).max() > 0, variable.path
+        if variable is not still:
+            assert np.abs(old - variable.numpy()).max() > 0, variable.path
+    assert int(model.generator_optimizer.iterations) == 3
+    if name in WITH_CRITIC:
+        assert int(model.critic_optimizer.iterations) == 9
+    assert set(history) == set(REGISTRY[name].log_names)
+    assert all(np.isfinite(values).all() for values in history.values())
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-def test_critic_steps_counts_the_critics_updates(name):
-    model = build(name, critic_steps=3)
-    model.fit(POINTS, batch_size=16, steps_per_epoch=4, verbose=0)
-    assert int(model.critic_optimizer.iterations) == 12
-    assert int(model.generator_optimizer.iterations) == 4
+def test_resume_equals_the_uninterrupted_run(name, tmp_path):
+    model, start = traced(name)
+    train(model, start, 3)
+    whole = read(model)
+    train(model, start, 2, training.Resume(tmp_path))
+    # All that matters must come from the checkpoint.
+    other = read(build(name, ema=0.9, seed=7, **several(name)))
+    train(model, other, 3, training.Resume(tmp_path))
+    for a, b in zip(whole, read(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", sorted(BLIND_TO_A_SHIFT))
+def test_a_constant_added_to_the_critic_changes_nothing(name):
+    model = build(name)
+    fake = model.sample(64, seed=1)
+    loss = repeatable(model, lambda: float(model.critic_loss(tf.constant(POINTS), fake)))
+    before = loss()
+    model.critic.trainable_variables[-1].assign_add([3.0] * model.critic.output_shape[-1])
+    assert loss() == pytest.approx(before, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_one_step_is_a_critic_then_a_generator_update(name):
-    """With plain gradient descent, each network moves by its own gradient and nothing else."""
-    model = build(name)
-    model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), jit_compile=False)
-    latents = [tf.constant(np.random.default_rng(i).normal(size=(64, 2)), tf.float32) for i in (1, 2)]  # fmt: skip  # noqa: E501
-    queue = list(latents)
-    model.generate = lambda n: model.generator(queue.pop(0), training=True)
-    twin = build(name)
-    model.step(lambda: tf.constant(POINTS))
+    """With plain gradient descent, each side moves by its own gradient, then by the hooks."""
+    model, twin = (build(name, **({"critic_steps": 1} if name in WITH_CRITIC else {})) for _ in "ab")  # fmt: skip  # noqa: E501
+    sgd = [keras.optimizers.SGD(0.1) for _ in range(1 + (name in WITH_CRITIC))]
+    model.compile(*sgd, jit_compile=False)
+    real = tf.constant(POINTS)
+    model.step(lambda: real)
 
-    def descend(network, loss_name, latent):
-        variables = [v.value for v in network.trainable_variables]
+    def descend(variables, loss_name):
+        values = [v.value for v in variables]
+        if loss_name == "critic_loss":
+            fake = twin.generate(64)
         with tf.GradientTape() as tape:
-            loss = getattr(twin, loss_name)(tf.constant(POINTS), twin.generator(latent))
-        for v, g in zip(variables, tape.gradient(loss, variables), strict=True):
+            if loss_name == "generator_loss":
+                fake = twin.generate(64)
+            loss = getattr(twin, loss_name)(real, fake)
+        grads = tape.gradient(loss, values, unconnected_gradients="zero")
+        for v, g in zip(values, grads, strict=True):
             v.assign_sub(0.1 * g)
+        return fake
 
-    descend(twin.critic, "critic_loss", latents[0])
-    descend(twin.generator, "generator_loss", latents[1])
+    if twin.critic is not None:
+        twin.after_critic_step(real, descend(twin.critic_variables, "critic_loss"))
+    fake = descend(twin.generator.trainable_variables, "generator_loss")
+    twin.after_generator_step(real, fake)
     for a, b in zip(model.trainable_variables, twin.trainable_variables, strict=True):
-        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6)
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.path)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_presets_are_the_class_with_named_settings(name):
+    variant = REGISTRY[name]
+    for preset, make, shape in (
+        (variant.toy, variant.for_toy, (2,)),
+        (variant.images, variant.for_images, (8, 8, 1)),
+    ):
+        assert preset.why
+        model = make(*variant.suited_networks(shape, width=4, seed=0), steps=10, seed=3)
+        assert model.compiled and isinstance(model, variant)
+        for option, value in preset.options.items():
+            assert getattr(model, option, value) == value
+        rate = model.generator_optimizer._learning_rate
+        assert float(rate(0)) == pytest.approx(preset.rate)
+        assert float(rate(10)) == pytest.approx(preset.rate / 20)
+    assert variant.for_toy(*variant.suited_networks((2,), width=4), ema=0.5).ema == 0.5
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("shape", [(2,), (8, 8, 1)])
+def test_suited_networks_fit_and_repeat(name, shape):
+    variant = REGISTRY[name]
+    first, again = (variant.suited_networks(shape, 3, width=4, seed=5) for _ in "ab")
+    base.check_networks(*(*first, None)[:2], variant.critic_kind)
+    assert first[0].input_shape == (None, 3) and first[0].output_shape == (None, *shape)
+    for a, b in zip(first, again, strict=True):
+        for v, w in zip(a.get_weights(), b.get_weights(), strict=True):
+            np.testing.assert_array_equal(v, w)
+    if variant.critic_kind == "autoencoder":
+        x = tf.ones((2, *shape))
+        encoder, decoder = (first[1].get_layer(part) for part in ("encoder", "decoder"))
+        np.testing.assert_allclose(first[1](x), decoder(encoder(x)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", WITH_CRITIC)
+def test_a_critic_of_another_kind_is_refused(name):
+    variant = REGISTRY[name]
+    generator, *_ = variant.suited_networks((2,), width=4)
+    wrong = networks.mlp(2, (3, 1), 4)
+    with pytest.raises(ValueError, match="critic must give .* it gives \\(None, 3, 1\\)"):
+        variant(generator, wrong)
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_data_is_refused_before_training(name, bad):
+    model, points = build(name), POINTS.copy()
+    points[3, 1] = bad
+    before = [v.numpy() for v in model.state]
+    with pytest.raises(ValueError, match="data must be finite"):
+        model.fit(points, verbose=0)
+    for old, new in zip(before, model.state, strict=True):
+        np.testing.assert_array_equal(old, new.numpy())
+
+
+# Options of the base class.
+
+
+def test_average_follows_its_recursion_and_is_never_used_silently():
+    model = build("gan", ema=0.6)
+    mean = [v.numpy() for v in model.generator.trainable_variables]
+    for step in range(1, 30):
+        model.step(lambda: tf.constant(POINTS))
+        keep = min(0.6, step / (step + 9))
+        weights = [v.numpy() for v in model.generator.trainable_variables]
+        mean = [keep * m + (1 - keep) * w for m, w in zip(mean, weights, strict=True)]
+    plain, averaged = model.sample(5, seed=1), model.sample(5, seed=1, averaged=True)
+    assert np.abs(plain - averaged).max() > 1e-4
+    for variable, value in zip(model.generator.trainable_variables, mean, strict=True):
+        variable.assign(value)
+    np.testing.assert_allclose(averaged, model.sample(5, seed=1), atol=1e-6)
+    with pytest.raises(ValueError, match="averaged needs a model built with ema"):
+        build("gan").sample(5, averaged=True)
+
+
+def test_average_is_no_trainable_variable_and_follows_without_touching_the_run():
+    plain, averaged = build("gan"), build("gan", ema=0.9)
+    for model in (plain, averaged):
+        model.fit(POINTS, batch_size=16, steps_per_epoch=4, verbose=0)
+    assert len(plain.trainable_variables) == len(averaged.trainable_variables)
+    for a, b in zip(plain.trainable_variables, averaged.trainable_variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_r1_adds_half_its_weight_times_the_squared_slope():
+    """On a linear critic, from weights w: the gradient of ``r1 / 2 |w|^2`` is ``r1 w``."""
+    models = []
+    for weight in (0.0, 3.0):
+        critic = networks.mlp(2, 1, depth=0, seed=2)
+        model = GAN(networks.mlp(2, 2, 4, seed=1), critic, r1=weight, seed=0)
+        model.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), jit_compile=False)
+        start = critic.trainable_variables[0].numpy()
+        logs = model.critic_step(tf.constant(POINTS))
+        models.append((critic.trainable_variables[0].numpy(), float(logs["critic_loss"])))
+    (plain, loss), (damped, raised) = models
+    np.testing.assert_allclose(plain - damped, 0.1 * 3.0 * start, rtol=1e-4)
+    assert raised - loss == pytest.approx(1.5 * float(np.sum(start**2)), rel=1e-4)
 
 
 def test_sample_repeats_with_its_seed_and_varies_without():
@@ -188,37 +287,54 @@ def test_images_train_and_stay_in_range():
     assert made.shape == (7, 8, 8, 1) and made.min() >= 0 and made.max() <= 1
 
 
-def logit_critic(**options):
+class NoCritic(AdversarialModel):
+    """Generator alone: it pulls its mean to the data's."""
+
+    critic_kind = None
+    log_names = ("generator_loss",)
+
+    def critic_loss(self, real, fake):
+        raise NotImplementedError
+
+    def generator_loss(self, real, fake):
+        return tf.reduce_sum((tf.reduce_mean(real, 0) - tf.reduce_mean(fake, 0)) ** 2)
+
+
+def test_a_variant_without_a_critic_trains_its_generator_alone():
+    model = NoCritic(networks.mlp(2, 2, 8, seed=0), seed=0)
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    assert model.optimizers == (model.generator_optimizer,)
+    history = model.fit(POINTS + 5, batch_size=32, epochs=2, steps_per_epoch=200, verbose=0).history
+    assert list(history) == ["generator_loss"]
+    assert history["generator_loss"][-1] < 0.3
+    with pytest.raises(ValueError, match="critic_optimizer must be None: NoCritic has no critic"):
+        model.compile(keras.optimizers.Adam(), keras.optimizers.Adam())
+
+
+def scalar_critic(**options):
     return networks.mlp(2, 1, 4, **options)
 
 
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: GAN("g", logit_critic()), TypeError, "generator must be a built keras.Model"),
+        (lambda: GAN("g", scalar_critic()), TypeError, "generator must be a built keras.Model"),
         (lambda: GAN(networks.mlp(2, 2), None), TypeError, "critic must be a built keras.Model"),
-        (lambda: GAN(networks.mlp(2, 3), logit_critic()), ValueError, "critic must accept what"),
-        (lambda: GAN(networks.mlp(2, 2), networks.mlp(2, 2)), ValueError, "one logit a sample"),
+        (lambda: GAN(networks.mlp(2, 3), scalar_critic()), ValueError, "critic must accept what"),
+        (lambda: GAN(networks.mlp(2, 2), networks.mlp(2, 2)), ValueError, "one number a sample"),
         (
-            lambda: GAN(networks.mlp(2, 2), logit_critic(output_activation="sigmoid")),
-            ValueError,
-            "remove the sigmoid",
-        ),
-        (
-            lambda: GAN(networks.mlp(2, 2), logit_critic(), objective="hinge"),
-            ValueError,
-            "objective must be one of minimax, non_saturating; got 'hinge'",
-        ),
-        (
-            lambda: GAN(networks.mlp(2, 2), logit_critic(), critic_steps=0),
+            lambda: GAN(networks.mlp(2, 2), scalar_critic(), critic_steps=0),
             ValueError,
             "critic_steps must be a whole number of at least 1",
         ),
         (
-            lambda: GAN(networks.mlp((2, 2), 2), logit_critic()),
+            lambda: GAN(networks.mlp((2, 2), 2), scalar_critic()),
             ValueError,
             "generator must take latents",
         ),
+        (lambda: build("gan", r1=-1.0), ValueError, "r1 must be a finite number, 0 or more"),
+        (lambda: build("gan", ema=1.5), ValueError, r"ema must be in \[0, 1\]"),
+        (lambda: build("rwgan", r1=1.0), ValueError, "r1 needs a critic that gives one number"),
     ],
 )
 def test_bad_networks_are_refused(make, error, message):
@@ -226,7 +342,33 @@ def test_bad_networks_are_refused(make, error, message):
         make()
 
 
+@pytest.mark.parametrize("make", [WGANGP, lambda g, c: GAN(g, c, r1=1.0)])
+def test_batch_norm_under_a_slope_penalty_is_refused(make):
+    start = keras.Input((2,))
+    middle = keras.layers.BatchNormalization(name="bn")(keras.layers.Dense(4)(start))
+    nested = keras.Model(start, middle)
+    critic = keras.Model(start, keras.layers.Dense(1)(nested(start)))
+    with pytest.raises(ValueError, match="must not hold batch normalisation; got the layer 'bn'"):
+        make(networks.mlp(2, 2, 4), critic)
+
+
 def test_one_optimizer_for_both_is_refused():
     adam = keras.optimizers.Adam()
     with pytest.raises(ValueError, match="two objects"):
         build("gan").compile(adam, adam)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("scalar", (1,), (2,)),
+        ("pair", (2,), (1,)),
+        ("vector", (7,), (7, 1)),
+        ("autoencoder", (3, 2), (6,)),
+    ],
+)
+def test_critic_kinds(kind, good, bad):
+    generator = networks.mlp(2, (3, 2), 4)
+    base.check_networks(generator, networks.mlp((3, 2), good, 4), kind)
+    with pytest.raises(ValueError, match="critic must give"):
+        base.check_networks(generator, networks.mlp((3, 2), bad, 4), kind)

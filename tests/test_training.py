@@ -1,5 +1,7 @@
 """The compiled loop and its callbacks: what they learn, save, refuse and say."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -194,6 +196,49 @@ def test_bad_data_is_refused_before_training(data, message):
 def test_bad_counts_name_the_argument(argument, value):
     with pytest.raises(ValueError, match=f"{argument} must be a whole number"):
         small_gan().fit(DATA, verbose=0, **{argument: value})
+
+
+def test_a_batch_below_the_least_is_refused():
+    class Pairs(GAN):
+        least_batch = 2
+
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 2; got 1"):
+        small_gan(kind=Pairs).fit(DATA, batch_size=1, verbose=0)
+
+
+def test_a_model_that_replicas_cannot_share_says_why():
+    class OnTwoDevices(GAN):
+        distribute_strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+        undivided = training.CompiledModel.undivided
+
+    with pytest.raises(ValueError, match="cannot train on 2 replicas: its step is written for one"):
+        small_gan(kind=OnTwoDevices).fit(DATA, verbose=0)
+
+
+def test_prepare_is_called_once_before_the_first_epoch_with_all_data():
+    calls = []
+
+    class Prepares(GAN):
+        def prepare(self, data, batch_size):
+            calls.append((tuple(data.shape), batch_size, int(self.generator_optimizer.iterations)))
+
+    train(small_gan(kind=Prepares), 2)
+    assert calls == [((512, 2), 32, 0)]
+
+
+@pytest.mark.parametrize("as_network", [True, False])
+def test_minimise_takes_variables_or_what_has_them(as_network):
+    """One step of plain descent on ``sum w^2``: every weight shrinks by 2 rate w."""
+    network = networks.mlp(2, 1, 4, seed=0)
+    before = [v.numpy() for v in network.trainable_variables]
+    loss = training.minimise(
+        keras.optimizers.SGD(0.25),
+        network if as_network else network.trainable_variables,
+        lambda: sum(tf.reduce_sum(v.value**2) for v in network.trainable_variables),
+    )
+    assert float(loss) == pytest.approx(sum((w**2).sum() for w in before), rel=1e-5)
+    for old, variable in zip(before, network.trainable_variables, strict=True):
+        np.testing.assert_allclose(variable.numpy(), old / 2, rtol=1e-5)
 
 
 def test_convolutions_keep_xla_out_unless_asked():

@@ -1,11 +1,54 @@
 """The GANs of the course, one file each, and the registry that everything loops over."""
 
-from genlib.gans.base import AdversarialModel
+from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.began import BEGAN
+from genlib.gans.cramer_gan import CramerGAN
+from genlib.gans.ebgan import EBGAN
+from genlib.gans.fisher_gan import FisherGAN
 from genlib.gans.gan import GAN
+from genlib.gans.gmmn import GMMN
+from genlib.gans.lsgan import LSGAN
+from genlib.gans.magan import MAGAN
+from genlib.gans.mcgan import McGAN
+from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
+from genlib.gans.rwgan import RWGAN
+from genlib.gans.wgan import WGAN
+from genlib.gans.wgan_gp import WGANGP
 
 #: Short name to class. A new variant is one new file and one line here.
 REGISTRY: dict[str, type[AdversarialModel]] = {
     "gan": GAN,
+    "wgan": WGAN,
+    "wgan_gp": WGANGP,
+    "lsgan": LSGAN,
+    "rwgan": RWGAN,
+    "mcgan": McGAN,
+    "gmmn": GMMN,
+    "mmd_gan": MMDGAN,
+    "mmd_gan_gp": MMDGANGP,
+    "cramer_gan": CramerGAN,
+    "fisher_gan": FisherGAN,
+    "ebgan": EBGAN,
+    "began": BEGAN,
+    "magan": MAGAN,
 }
 
-__all__ = ["GAN", "REGISTRY", "AdversarialModel"]
+__all__ = [
+    "BEGAN",
+    "EBGAN",
+    "GAN",
+    "GMMN",
+    "LSGAN",
+    "MAGAN",
+    "MMDGAN",
+    "MMDGANGP",
+    "REGISTRY",
+    "RWGAN",
+    "WGAN",
+    "WGANGP",
+    "AdversarialModel",
+    "CramerGAN",
+    "FisherGAN",
+    "McGAN",
+    "Preset",
+]

@@ -30,7 +30,8 @@ class GAN(AdversarialModel):
     def __init__(self, generator, critic, objective="non_saturating", **options):
         super().__init__(generator, critic, **options)
         self.objective = validate.choice("objective", objective, ("minimax", "non_saturating"))
-        _check_logit(critic)
+        if getattr(critic.layers[-1], "activation", None) is keras.activations.sigmoid:
+            raise ValueError("critic must give logits: remove the sigmoid of its last layer")
 
     def critic_loss(self, real, fake):
         """``-E log D(x) - E log(1 - D(G(z)))``, in nats."""
@@ -43,12 +44,3 @@ class GAN(AdversarialModel):
         if self.objective == "non_saturating":
             return tf.reduce_mean(tf.nn.softplus(-on_fake))
         return -tf.reduce_mean(tf.nn.softplus(on_fake))
-
-
-def _check_logit(critic):
-    if critic.output_shape != (None, 1):
-        raise ValueError(
-            f"critic must give one logit a sample, shape (n, 1); it gives {critic.output_shape}"
-        )
-    if getattr(critic.layers[-1], "activation", None) is keras.activations.sigmoid:
-        raise ValueError("critic must give logits: remove the sigmoid of its last layer")

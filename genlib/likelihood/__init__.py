@@ -1,1 +1,24 @@
 """Models that are trained by likelihood, or by a bound of it: one file each."""
+
+from genlib.likelihood.autoencoder import Autoencoder
+from genlib.likelihood.gaussian_mixture import GaussianMixture
+from genlib.likelihood.kmeans import kmeans_start, lloyd_step
+from genlib.likelihood.m2 import M2
+from genlib.likelihood.made import MADE
+from genlib.likelihood.pixel_cnn import PixelCNN
+from genlib.likelihood.ppca import PPCA
+from genlib.likelihood.real_nvp import RealNVP
+from genlib.likelihood.vae import VAE
+
+__all__ = [
+    "M2",
+    "MADE",
+    "PPCA",
+    "VAE",
+    "Autoencoder",
+    "GaussianMixture",
+    "PixelCNN",
+    "RealNVP",
+    "kmeans_start",
+    "lloyd_step",
+]

@@ -1,0 +1,139 @@
+"""Margin adaptation GAN (Wang, Cully, Chang, Demiris 2017, "MAGAN", Algorithm 1).
+
+`EBGAN` whose margin follows the data: the critic is trained on the data alone at first, and the
+margin starts at the mean energy of the data. Once an epoch it moves there again if
+
+1. the mean energy of the data is below the margin,
+2. and below that of the generated samples,
+3. which did not fall since the epoch before: the generator has stopped to gain.
+
+So it never rises. The energy is the squared error, and there is no pull-away term. The third test
+is the paper's ``last <= now``; the authors' code has ``<``. As there, the first epoch decides
+nothing, the critic is pretrained for two epochs, and Adamax at 5e-4 trains both networks. Batches
+are drawn with replacement here: how many steps make an epoch is a setting of its own, and does not
+depend on how ``fit`` is called.
+"""
+
+import keras
+import tensorflow as tf
+
+from genlib import validate
+from genlib.gans.base import Preset
+from genlib.gans.ebgan import EBGAN, squared_error
+from genlib.training import minimise
+
+
+class MAGAN(EBGAN):
+    """Margin adaptation GAN; the critic is a `genlib.networks.autoencoder`.
+
+    Args:
+      margin: where the margin starts; None: at the mean energy of the data after `pretrain`, which
+        the first ``fit`` then runs.
+      epoch_steps: generator steps in an epoch; by default those of 60,000 pictures in batches
+        of 64, as on MNIST.
+      pretrain_steps: critic updates on the data alone; default: two epochs.
+      **options: ``critic_steps``, ``ema``, ``seed``, ``name`` of the base class.
+
+    Raises:
+      ValueError: a critic that is no autoencoder; a setting out of range.
+    """
+
+    log_names = (*EBGAN.log_names, "margin")
+    toy = Preset(
+        "An autoencoder that has learned to copy any 2-D point leaves no energy to start from: the "
+        "margin starts at half the energy of a blank one.",
+        {"margin": 0.5, "epoch_steps": 100},
+        steps=2500,
+    )
+    images = Preset(
+        "Epochs as short as the data are few.", {"epoch_steps": 100}, steps=4000, batch_size=64
+    )
+
+    def __init__(self, generator, critic, margin=None, epoch_steps=938, pretrain_steps=None,
+                 **options):  # fmt: skip
+        super().__init__(generator, critic, pull_away_weight=0.0, **options)
+        self.epoch_steps = validate.count("epoch_steps", epoch_steps)
+        if pretrain_steps is None:
+            pretrain_steps = 2 * self.epoch_steps
+        self.pretrain_steps = validate.count("pretrain_steps", pretrain_steps, least=0)
+        # 0 is "not yet": the hinge then is 0, and the critic minimises the energy of the data.
+        start = 0.0 if margin is None else validate.positive("margin", margin)
+        self.margin = self._state("margin", (), start)
+        self.last_fake_energy = self._state("last_fake_energy", (), float("inf"))
+        self.totals = self._state("totals", (2, 2), 0.0)  # rows: data, generated; sum, count
+
+    def _state(self, name, shape, value):
+        start = keras.initializers.Constant(value)
+        return self.add_weight(shape=shape, initializer=start, trainable=False, name=name)
+
+    def energy(self, x):
+        """``|Dec(Enc(x)) - x|^2``, summed over all of a sample: ``(n, ...)`` to (n,)."""
+        return squared_error(self.critic, x)
+
+    def end_epoch(self, real_energy, fake_energy):
+        """Move the margin, or not, given the means of the epoch that ends: two scalars."""
+        moves = (
+            (real_energy < self.margin.value)
+            & (real_energy < fake_energy)
+            & (self.last_fake_energy.value <= fake_energy)
+        )
+        self.margin.assign(tf.where(moves, real_energy, self.margin.value))
+        self.last_fake_energy.assign(fake_energy)
+
+    def critic_step(self, real):
+        logs = super().critic_step(real)
+        self.totals.assign_add([[logs["real_energy"], 1.0], [0.0, 0.0]])
+        return logs
+
+    def generator_step(self, real):
+        logs = super().generator_step(real)
+        self.totals.assign_add([[0.0, 0.0], [logs["fake_energy"], 1.0]])
+        totals = self.totals.value
+        ended = totals[1, 1] >= self.epoch_steps
+
+        def end():
+            self.end_epoch(*tf.unstack(totals[:, 0] / totals[:, 1]))
+            self.totals.assign(tf.zeros((2, 2)))
+            return True
+
+        tf.cond(ended, end, lambda: False)
+        return logs | {"margin": self.margin.value}
+
+    @property
+    def undivided(self):
+        """Why replicas cannot share a batch, or "" if they can."""
+        if self.margin.value == 0:
+            return "its pretraining is written for one device; give it a margin"
+        return super().undivided
+
+    def prepare(self, data, batch_size):
+        if self.margin.value == 0:
+            self.pretrain(data, batch_size)
+
+    def pretrain(self, data, batch_size=64):
+        """Train the critic on ``data`` ``(n, ...)`` alone; set the margin to its mean energy."""
+        data = tf.convert_to_tensor(data, tf.float32)
+
+        def energy():
+            rows = self.random_uniform((batch_size,), 0, data.shape[0], tf.int32)
+            return tf.reduce_mean(self.energy(tf.gather(data, rows)))
+
+        def repeat(times, body):
+            return tf.while_loop(
+                lambda i, total: i < times, lambda i, total: (i + 1, total + body()), (0, 0.0)
+            )[1]
+
+        @tf.function(autograph=False)
+        def run():
+            repeat(
+                self.pretrain_steps,
+                lambda: minimise(self.critic_optimizer, self.critic_variables, energy),
+            )
+            return repeat(self.epoch_steps, energy) / self.epoch_steps
+
+        self.margin.assign(run())
+
+    @staticmethod
+    def default_optimizer():
+        """Adamax at 5e-4 with momentum 0.5, the authors'."""
+        return keras.optimizers.Adamax(5e-4, beta_1=0.5)

@@ -1,0 +1,135 @@
+"""McGAN (Mroueh, Sercu and Goel 2017, "McGan: mean and covariance feature matching GAN").
+
+The critic learns features ``Phi``, bounded because its weights are clipped, and the game is over
+the difference that their moments show (an integral probability metric).
+
+* Mean matching (section 3): ``max over |v|_p <= 1 of <v, E Phi(x) - E Phi(x~)>``, which is the
+  dual norm ``|E Phi(x) - E Phi(x~)|_q``, ``1/p + 1/q = 1``. That closed form is the loss, or
+  (``trained_v``) ``v`` is trained beside the features and brought back into its ball. The closed
+  form's ``v`` belongs to the batch: near the goal it is mostly noise, and its turns from batch to
+  batch keep the features from settling.
+* Covariance matching (section 4): ``max over U, V of E <U'Phi(x), V'Phi(x)> - E <U'Phi(x~),
+  V'Phi(x~)>`` over ``U, V`` with ``k`` orthonormal columns: the sum of the ``k`` largest singular
+  values of the difference of the (uncentred) second moments. ``U`` and ``V`` differ because that
+  difference has eigenvalues of both signs. Both return to the orthonormal matrices (the Stiefel
+  manifold) by a QR decomposition after each step.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from genlib import validate
+from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.wgan import clip_weights
+
+
+class McGAN(AdversarialModel):
+    """Mean or covariance matching; the critic maps ``(n, ...)`` to features ``(n, m)``.
+
+    Args:
+      matching: ``"mean"`` or ``"covariance"``.
+      p: for the mean, the norm of ``v``: 1 (the loss is the largest gap) or 2 (its length).
+      trained_v: for the mean, train ``v`` instead of solving for it on each batch.
+      k: for the covariance, the columns of ``U`` and ``V``, at most m.
+      clip: half the side of the box that holds each weight of the features.
+      **options: ``critic_steps`` and the rest of the base class.
+    """
+
+    critic_kind = "vector"
+    batch_coupled = True
+    toy = Preset(
+        "A trained v, since the closed form's turns with each batch and the features do not settle "
+        "(8 modes, but a fifth of the samples of high quality, whatever the box and the rate); the "
+        "box and the rate as for WGAN.",
+        {"trained_v": True, "clip": 0.3},
+        optimizer=keras.optimizers.RMSprop,
+        steps=1500,
+    )
+    images = dataclasses.replace(toy, steps=2500, batch_size=64)
+
+    def __init__(self, generator, critic, matching="mean", p=2, trained_v=False, k=8, clip=0.01,
+                 critic_steps=5, **options):  # fmt: skip
+        super().__init__(generator, critic, critic_steps=critic_steps, **options)
+        self.matching = validate.choice("matching", matching, ("mean", "covariance"))
+        if p not in (1, 2):
+            raise ValueError(f"p must be 1 or 2; got {p!r}")
+        self.p, self.clip = p, validate.positive("clip", clip)
+        self.trained_v = bool(trained_v) and self.matching == "mean"
+        features = critic.output_shape[-1]
+        if self.trained_v:
+            start = keras.initializers.Constant(features ** (-1 / p))  # on the ball's edge
+            self.v = self.add_weight(shape=(features,), initializer=start, name="v")
+        if self.matching == "covariance":
+            if validate.count("k", k) > features:
+                raise ValueError(f"k must be at most the critic's {features} features; got {k}")
+            start = keras.initializers.Orthogonal(seed=self.seed_generator)
+            self.U = self.add_weight(shape=(features, k), initializer=start, name="U")
+            self.V = self.add_weight(shape=(features, k), initializer=start, name="V")
+
+    def gap(self, real, fake):
+        """What the moments show, a scalar: the critic widens it and the generator closes it."""
+        on_real, on_fake = self.critic(real, training=True), self.critic(fake, training=True)
+        if self.matching == "mean":
+            difference = tf.reduce_mean(on_real, axis=0) - tf.reduce_mean(on_fake, axis=0)
+            if self.trained_v:
+                return tf.reduce_sum(self.v.value * difference)
+            return dual_norm(difference, self.p)
+        return self._second_moment(on_real) - self._second_moment(on_fake)
+
+    def critic_loss(self, real, fake):
+        """Minus the gap."""
+        return -self.gap(real, fake)
+
+    def generator_loss(self, real, fake):
+        """The gap."""
+        return self.gap(real, fake)
+
+    def after_critic_step(self, real, fake):
+        """Clip the features' weights; bring v into its ball, or U and V to orthonormal columns."""
+        clip_weights(self.critic, self.clip)
+        if self.trained_v:
+            self.v.assign(into_ball(self.v.value, self.p))
+        if self.matching == "covariance":
+            for matrix in (self.U, self.V):
+                matrix.assign(orthonormal(matrix.value))
+
+    def _second_moment(self, features):
+        """``E <U'Phi, V'Phi>``, a scalar."""
+        left, right = tf.matmul(features, self.U.value), tf.matmul(features, self.V.value)
+        return tf.reduce_mean(tf.reduce_sum(left * right, axis=1))
+
+    @property
+    def critic_variables(self):
+        extra = [self.U, self.V] if self.matching == "covariance" else []
+        extra += [self.v] if self.trained_v else []
+        return self.critic.trainable_variables + extra
+
+    @staticmethod
+    def default_optimizer():
+        """RMSProp, as for WGAN."""
+        return keras.optimizers.RMSprop(5e-5, rho=0.99)
+
+
+def dual_norm(vector, p):
+    """``max over |v|_p <= 1 of <v, vector>`` for p = 1 or 2, a scalar; its slope is finite at 0."""
+    if p == 1:
+        return tf.reduce_max(tf.abs(vector))
+    return tf.sqrt(tf.reduce_sum(vector**2) + 1e-12)
+
+
+def into_ball(vector, p):
+    """The nearest point of the ball ``|v|_p <= 1``, for p = 1 or 2."""
+    if p == 2:
+        return vector / tf.maximum(1.0, tf.norm(vector))
+    # Every number moves towards 0 by the same amount, and stops there (Duchi et al. 2008).
+    sizes = tf.sort(tf.abs(vector), direction="DESCENDING")
+    shares = (tf.cumsum(sizes) - 1) / tf.range(1, vector.shape[0] + 1, dtype=vector.dtype)
+    return tf.sign(vector) * tf.nn.relu(tf.abs(vector) - tf.nn.relu(tf.reduce_max(shares)))
+
+
+def orthonormal(matrix):
+    """The Q of ``matrix = Q R`` with R's diagonal positive, which makes it unique."""
+    q, r = tf.linalg.qr(matrix)
+    return q * tf.where(tf.linalg.diag_part(r) < 0, -1.0, 1.0)
