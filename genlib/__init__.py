@@ -1,8 +1,8 @@
 """The shared code of a course on deep generative models, in TensorFlow 2.
 
 Rooms, from the ground up (an import only ever points down this list): ``validate``, ``data``,
-``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``, ``plots``,
-``source``, ``course``, ``widgets``, ``check``.
+``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``, ``trials``,
+``plots``, ``source``, ``course``, ``widgets``, ``check``.
 """
 
 import importlib
@@ -12,8 +12,8 @@ import sys
 __version__ = "0.1.0"
 
 _ROOMS = """
-validate data divergences networks training likelihood gans metrics plots source course widgets
-check
+validate data divergences networks training likelihood gans metrics trials plots source course
+widgets check
 """.split()
 
 

@@ -255,3 +255,20 @@ def sheet(x, columns: int = 8, gap: int = 1) -> np.ndarray:
     page = page.reshape(rows * (h + gap), columns * (w + gap), c)
     page = page[: page.shape[0] - gap, : page.shape[1] - gap]
     return page[..., 0] if c == 1 else page
+
+
+def seeds(ax, rows: Mapping[str, object], truth: float | None = None, role: str = "generated"):
+    """Draw a row of dots, one a seed, for each name; ``truth`` is drawn as a line of the data's.
+
+    Returns the lists of dots. Rows run from the top down.
+    """
+    places = range(len(rows))
+    dots = [
+        ax.plot(values, [-place] * len(values), "o", color=COLORS[role], alpha=0.7, markersize=8)
+        for place, values in zip(places, rows.values(), strict=True)
+    ]
+    if truth is not None:
+        ax.axvline(truth, color=COLORS["real"])
+    ax.set(yticks=[-place for place in places], yticklabels=list(rows), ylim=(0.6 - len(rows), 0.6))
+    ax.grid(axis="y", visible=False)
+    return dots

@@ -31,7 +31,7 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
 
-IMAGE_CELL = ".jp-CodeCell:has(img):has(.noUi-handle)"
+IMAGE_CELL = ".jp-CodeCell:has(.jupyter-widgets img)"
 
 
 def chromium() -> str | None:

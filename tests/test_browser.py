@@ -9,20 +9,28 @@ import lab
 import nbformat
 import pytest
 
+from genlib.widgets import SCENES
+
 NOTEBOOKS = pathlib.Path(__file__).parents[1] / "notebooks"
-TINY = "tiny.ipynb"  # made here: one explorer, nothing else
+# Lectures opened whole: the way in, one of each kind of live picture. (nbval runs them all.)
+WHOLE = ["00_start_here", "10_kl", "30_gan"]
+BUTTON = ".jupyter-button.mod-active + .jupyter-button, input[type=checkbox]"
+DOZEN = 12  # explorers in one of the notebooks made here, which together hold every explorer
 
 
-def with_an_explorer() -> list[str]:
-    """Return the names of the lectures that open an explorer."""
-    return [
-        path.name
-        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
-        if any(
-            cell.cell_type == "code" and re.search(r"\bexplore\(", cell.source)
-            for cell in nbformat.read(path, as_version=4).cells
-        )
-    ]
+def books() -> dict[str, nbformat.NotebookNode]:
+    """Return the notebooks to open, by name, without results."""
+    found = {f"{slug}.ipynb": nbformat.read(NOTEBOOKS / f"{slug}.ipynb", 4) for slug in WHOLE}
+    for book in found.values():
+        for cell in book.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+    names = list(SCENES)
+    for start in range(0, len(names), DOZEN):
+        cells = [f'explore("{name}")' for name in names[start : start + DOZEN]]
+        book = lab.notebook("from genlib.widgets import explore", *cells)
+        found[f"explorers_{start // DOZEN + 1}.ipynb"] = book
+    return found
 
 
 def lacking() -> str | None:
@@ -48,8 +56,8 @@ def source_of(page, image):
     return image.evaluate("image => image.src")
 
 
-def changes(page, image, act) -> bool:
-    """Whether the picture becomes another one, and a whole one, after ``act``."""
+def change(page, image, act) -> None:
+    """Wait until the picture becomes another one, and a whole one, after ``act``."""
     before = source_of(page, image)
     act()
     page.wait_for_function(
@@ -57,7 +65,6 @@ def changes(page, image, act) -> bool:
         arg=[image.element_handle(), before],
         timeout=10_000,
     )
-    return True
 
 
 def drag(page, handle):
@@ -72,22 +79,29 @@ def drag(page, handle):
     page.mouse.up()
 
 
+def move(page, cell):
+    """Move a cell's first slider with mouse and keys; where it has none, press a button."""
+    image, handle = cell.locator(".jupyter-widgets img").first, cell.locator(".noUi-handle").first
+    if handle.count() == 0:
+        change(
+            page, image, cell.locator(BUTTON).first.click
+        )
+        return
+    change(page, image, lambda: drag(page, handle))
+    handle.focus()
+    change(page, image, lambda: page.keyboard.press("ArrowRight"))
+    change(page, image, lambda: page.keyboard.press("ArrowLeft"))
+
+
 def elsewhere(route):
     """Answer for the rest of the world (badges at the top of a lecture): no test needs it."""
     route.fulfill(content_type="image/svg+xml", body='<svg xmlns="http://www.w3.org/2000/svg"/>')
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("name", [TINY, *with_an_explorer()])
-def test_lecture_answers_in_a_browser(jupyterlab, name):
+@pytest.mark.parametrize(("name", "book"), books().items(), ids=books())
+def test_explorers_answer_in_a_browser(jupyterlab, name, book):
     work, address, chrome = jupyterlab
-    if name == TINY:
-        book = lab.notebook("from genlib.widgets import explore", 'explore("kl")')
-    else:
-        book = nbformat.read(NOTEBOOKS / name, as_version=4)
-        for cell in book.cells:
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
     nbformat.write(book, work / name)
 
     complaints = []
@@ -103,13 +117,13 @@ def test_lecture_answers_in_a_browser(jupyterlab, name):
 
     explorers = page.locator(lab.IMAGE_CELL)
     explorers.first.wait_for(timeout=10_000)
+    assert explorers.count() >= sum(cell.source.count("explore(") for cell in book.cells)
     for i in range(explorers.count()):
-        cell = explorers.nth(i)
-        image, handle = cell.locator("img").first, cell.locator(".noUi-handle").first
-        assert changes(page, image, lambda handle=handle: drag(page, handle))
-        handle.focus()
-        assert changes(page, image, lambda: page.keyboard.press("ArrowRight"))
-        assert changes(page, image, lambda: page.keyboard.press("ArrowLeft"))
+        try:
+            move(page, explorers.nth(i))
+        except Exception as error:  # Playwright's time-out; its package may not be installed
+            cell = explorers.nth(i).locator(".cm-content").inner_text()
+            pytest.fail(f"the picture did not answer: {cell}\n{error}")
 
     assert page.locator(".jp-Dialog").count() == 0
     errors = page.locator('[data-mime-type="application/vnd.jupyter.error"]')

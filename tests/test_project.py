@@ -291,7 +291,7 @@ def test_unlocked_takes_the_ranges_of_pyproject(project):
 # The rooms of genlib, from the ground up: an import only ever points down this list.
 
 ROOMS = """
-validate data divergences networks training likelihood gans metrics
+validate data divergences networks training likelihood gans metrics trials
 plots source course widgets check
 """.split()
 

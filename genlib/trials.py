@@ -1,0 +1,127 @@
+"""A GAN trained and judged in one line, always in the same way: what lectures and benchmarks run.
+
+Every variant gets the same networks' sizes and the same number of samples to be judged by, so
+that two rows of a table differ in the objective and its settings alone.
+"""
+
+import functools
+import time
+from typing import NamedTuple
+
+import numpy as np
+
+from genlib import data, metrics, validate
+from genlib.divergences.samples import sliced_wasserstein
+from genlib.gans import REGISTRY, AdversarialModel
+
+SAMPLES = 2500
+
+#: The toys that have modes, and the radius within which a sample is of high quality: three
+#: standard deviations of a mode.
+RADIUS = {"ring": 0.3, "grid": 0.15}
+
+#: "preset": the variant's settings for such data; "paper": the class with its plain defaults.
+SETTINGS = ("preset", "paper")
+
+
+class ToyTrial(NamedTuple):
+    """One training on 2-D points, and what 2,500 samples of its generator score."""
+
+    model: AdversarialModel | None  # None: the true density itself
+    modes: int  # modes with at least one sample of high quality
+    high_quality: float  # share of samples within three standard deviations of a mode
+    distance: float  # sliced Wasserstein distance to the true density (units of the data)
+    seconds: float  # of training, compilation included
+
+
+class DigitTrial(NamedTuple):
+    """One training on the real 8x8 digits, and what 1,000 samples of its generator score."""
+
+    model: AdversarialModel
+    score: metrics.DigitScore
+    seconds: float
+
+
+def on_toy(variant, toy="ring", *, seed=0, settings="preset", steps=None, width=128,
+           callbacks=None, epochs=1, **overrides) -> ToyTrial:  # fmt: skip
+    """Train a variant on a toy density and score it.
+
+    Args:
+      variant: a name in `genlib.gans.REGISTRY`, or a class.
+      toy: "ring" or "grid".
+      seed: of the networks, the latents and the batches.
+      settings: "preset", the variant's ``toy`` settings, or "paper", its plain defaults.
+      steps: generator steps; default: the preset's.
+      width: units in each of the two hidden layers.
+      callbacks, epochs: as ``fit`` takes them; the steps are divided among the epochs.
+      **overrides: any argument of the class.
+
+    Raises:
+      ValueError: an unknown variant, toy or setting; what the class itself refuses.
+    """
+    variant = _class(variant)
+    density = data.toy(validate.choice("toy", toy, RADIUS))
+    nets = variant.suited_networks((2,), width=width, seed=seed)
+    model, seconds = _train(
+        variant, variant.for_toy, variant.toy, nets, density, seed, settings, steps, callbacks,
+        epochs, overrides,
+    )  # fmt: skip
+    made = model.sample(SAMPLES, seed=1, averaged=model.ema is not None).numpy()
+    return ToyTrial(model, *score_points(made, toy), seconds)
+
+
+def on_digits(variant, *, seed=0, settings="preset", steps=None, width=256, latent_dim=16,
+              callbacks=None, epochs=1, **overrides) -> DigitTrial:  # fmt: skip
+    """Train a variant on the real 8x8 digits (``images`` settings) and let a classifier read it.
+
+    Arguments as in `on_toy`.
+    """
+    variant = _class(variant)
+    digits, _ = data.images("digits")
+    nets = variant.suited_networks((8, 8, 1), latent_dim, width, seed=seed)
+    model, seconds = _train(
+        variant, variant.for_images, variant.images, nets, digits, seed, settings, steps,
+        callbacks, epochs, overrides,
+    )  # fmt: skip
+    made = model.sample(1000, seed=1, averaged=model.ema is not None).numpy()
+    if not np.isfinite(made).all():
+        made = np.zeros_like(made)
+    return DigitTrial(model, metrics.class_scores(made), seconds)
+
+
+@functools.cache
+def truth(toy="ring") -> ToyTrial:
+    """Return what samples of the true density score: the floor of the distance, and the ceiling."""
+    made = data.toy(toy).sample(SAMPLES, seed=(0, 98)).numpy()
+    return ToyTrial(None, *score_points(made, toy), 0.0)
+
+
+def score_points(made, toy) -> tuple[int, float, float]:
+    """Return (modes, share of high quality, sliced Wasserstein distance) of points ``(n, 2)``."""
+    if not np.isfinite(made).all():
+        return 0, 0.0, float("inf")
+    density = data.toy(toy)
+    coverage = metrics.mode_coverage(made, data.mode_centers(density), RADIUS[toy])
+    real = density.sample(len(made), seed=(0, 99)).numpy()
+    distance = float(sliced_wasserstein(real, made, projections=200, seed=0))
+    return coverage.modes, coverage.high_quality, distance
+
+
+def _class(variant) -> type[AdversarialModel]:
+    if isinstance(variant, str):
+        return REGISTRY[validate.choice("variant", variant, REGISTRY)]
+    return variant
+
+
+def _train(variant, preset_model, preset, nets, points, seed, settings, steps, callbacks, epochs,
+           overrides):  # fmt: skip
+    validate.choice("settings", settings, SETTINGS)
+    steps = validate.count("steps", preset.steps if steps is None else steps)
+    if settings == "preset":
+        model = preset_model(*nets, steps=steps, seed=seed, **overrides)
+    else:
+        model = variant(*nets, seed=seed, **overrides)
+    start = time.perf_counter()
+    model.fit(points, batch_size=preset.batch_size, steps_per_epoch=max(1, steps // epochs),
+              epochs=epochs, callbacks=callbacks, verbose=0)  # fmt: skip
+    return model, time.perf_counter() - start
