@@ -29,7 +29,7 @@ lab: environment  ## make the environment (first time only) and open the course 
 	@echo "JupyterLab prints its address below; Ctrl-C stops it."
 	@exec $(RUN) -m jupyterlab $(LAB_OPTIONS) $(LAB_ARGS)
 
-test: environment  ## run every test and every notebook, about 10 minutes
+test: environment  ## run every test and every notebook, about half an hour
 	@exec $(RUN) -m pytest -n 2 --dist loadfile \
 	    --nbval --nbval-current-env --nbval-cell-timeout=120 $(TESTS)
 
