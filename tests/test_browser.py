@@ -83,9 +83,7 @@ def move(page, cell):
     """Move a cell's first slider with mouse and keys; where it has none, press a button."""
     image, handle = cell.locator(".jupyter-widgets img").first, cell.locator(".noUi-handle").first
     if handle.count() == 0:
-        change(
-            page, image, cell.locator(BUTTON).first.click
-        )
+        change(page, image, cell.locator(BUTTON).first.click)
         return
     change(page, image, lambda: drag(page, handle))
     handle.focus()
