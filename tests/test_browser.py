@@ -56,24 +56,24 @@ def source_of(page, image):
     return image.evaluate("image => image.src")
 
 
-def change(page, image, act, tries=1) -> None:
+def change(page, image, act) -> None:
     """Wait until the picture becomes another one, and a whole one, after ``act``."""
-    from playwright.sync_api import TimeoutError as Late
+    before = settled(page, image)
+    act()
+    page.wait_for_function(
+        "([image, before]) => image.src !== before && image.complete && image.naturalWidth > 0",
+        arg=[image.element_handle(), before],
+        timeout=10_000,
+    )
 
-    before = source_of(page, image)
-    for left in reversed(range(tries)):
-        act()
-        try:
-            page.wait_for_function(
-                "([image, before]) => "
-                "image.src !== before && image.complete && image.naturalWidth > 0",
-                arg=[image.element_handle(), before],
-                timeout=10_000,
-            )
-            return
-        except Late:
-            if not left:
-                raise
+
+def settled(page, image):
+    """Return the picture's source once no more come: of two quick moves only the last is sent."""
+    last, now = None, source_of(page, image)
+    while now != last:
+        page.wait_for_timeout(300)
+        last, now = now, source_of(page, image)
+    return now
 
 
 def drag(page, handle):
@@ -94,8 +94,7 @@ def move(page, cell):
     if handle.count() == 0:
         change(page, image, cell.locator(BUTTON).first.click)
         return
-    # On a busy machine the page may still shift under the mouse, which then misses the handle.
-    change(page, image, lambda: drag(page, handle), tries=3)
+    change(page, image, lambda: drag(page, handle))
     handle.focus()
     change(page, image, lambda: page.keyboard.press("ArrowRight"))
     change(page, image, lambda: page.keyboard.press("ArrowLeft"))
