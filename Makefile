@@ -34,7 +34,7 @@ test: environment  ## run every test and every notebook, about half an hour
 	    --nbval --nbval-current-env --nbval-cell-timeout=120 $(TESTS)
 
 bench: environment  ## print genlib's speed beside what a learner would use instead
-	@for script in benchmarks/*.py; do echo "== $$script"; $(RUN) $$script || exit 1; done
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(RUN) $$script || exit 1; done
 
 environment:
 	@sh tools/environment.sh

@@ -9,7 +9,6 @@ takes part where it happens to be installed.
 import argparse
 import functools
 import resource
-import statistics
 import time
 
 import genlib  # noqa: F401  first: it imports TensorFlow without its start-up notes
@@ -18,6 +17,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import numpy as np
 import ot
 import tensorflow as tf
+from _turns import take_turns
 from scipy.stats import wasserstein_distance
 
 from genlib.divergences import kernels, samples
@@ -43,20 +43,10 @@ def main():
 
 
 def compare(what, contenders, repeats):
-    contenders = {name: run for name, run in contenders.items() if run is not None}
-    for run in contenders.values():
-        run()
-    turns = {name: [] for name in contenders}
-    for _ in range(repeats):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run()
-            turns[name].append(1e3 * (time.perf_counter() - start))
-    for name, times in turns.items():
-        ratios = [a / b for a, b in zip(times, turns["genlib"], strict=True)]
+    times = take_turns(contenders, repeats)
+    for name, t in times.items():
         print(
-            f"{what:<40}{name:<24}{statistics.median(times):>10.2f}"
-            f"{statistics.median(ratios):>8.2f}",
+            f"{what:<40}{name:<24}{1e3 * t.median:>10.2f}{t.ratio(times['genlib']):>8.2f}",
             flush=True,
         )
 

@@ -8,8 +8,6 @@ the ratios of each turn. "first" is the time of the first call: tracing and comp
 """
 
 import argparse
-import statistics
-import time
 
 import genlib  # noqa: F401  first: it imports TensorFlow without its start-up notes
 
@@ -17,6 +15,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import keras
 import numpy as np
 import tensorflow as tf
+from _turns import take_turns
 
 from genlib import networks
 from genlib.gans import GAN
@@ -43,26 +42,12 @@ def compare(kind, width, batch, steps, repeats):
         "Model.fit": model_fit,
         "PyTorch eager": torch_loop,
     }
-    runs, first = {}, {}
-    for name, make in contenders.items():
-        run = make(kind, width, batch, steps)
-        if run is None:
-            continue
-        start = time.perf_counter()
-        run()
-        first[name] = time.perf_counter() - start
-        runs[name] = run
-    turns = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            turns[name].append((time.perf_counter() - start) / steps * 1e3)
-    for name, times in turns.items():
-        ratios = [a / b for a, b in zip(times, turns["tf.function loop"], strict=True)]
+    runs = {name: make(kind, width, batch, steps) for name, make in contenders.items()}
+    times = take_turns(runs, repeats)
+    for name, t in times.items():
         print(
-            f"{kind:<12}{width:>6}{batch:>6}  {name:<22}{statistics.median(times):>9.3f}"
-            f"{statistics.median(ratios):>7.2f}{first[name]:>9.2f}",
+            f"{kind:<12}{width:>6}{batch:>6}  {name:<22}{t.median / steps * 1e3:>9.3f}"
+            f"{t.ratio(times['tf.function loop']):>7.2f}{t.first:>9.2f}",
             flush=True,
         )
 

@@ -9,8 +9,6 @@ genlib's time by that of the original GAN, "first s" is genlib's first call, com
 """
 
 import argparse
-import statistics
-import time
 
 import genlib  # noqa: F401  first: it imports TensorFlow without its start-up notes
 
@@ -18,6 +16,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import keras
 import numpy as np
 import tensorflow as tf
+from _turns import take_turns
 
 from genlib.gans import REGISTRY
 
@@ -49,17 +48,10 @@ def main():
 
 def compare(name, width, steps, repeats):
     """Medians in ms a step: genlib's, the plain loop's, their ratio; seconds of the first call."""
-    runs = [make(name, width, steps) for make in (genlib_fit, plain_loop)]
-    first = [clock(run) for run in runs][0]
-    turns = [[clock(run) / steps * 1e3 for run in runs] for _ in range(repeats)]
-    fit, plain = (statistics.median(times) for times in zip(*turns, strict=True))
-    return fit, plain, statistics.median(a / b for a, b in turns), first
-
-
-def clock(run):
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    makers = {"fit": genlib_fit, "plain": plain_loop}
+    runs = {which: make(name, width, steps) for which, make in makers.items()}
+    fit, plain = take_turns(runs, repeats).values()
+    return fit.median / steps * 1e3, plain.median / steps * 1e3, fit.ratio(plain), fit.first
 
 
 def build(name, width, jit_compile):

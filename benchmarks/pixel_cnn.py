@@ -9,8 +9,6 @@ the time does not depend on the weights. "first" is the first call: tracing incl
 """
 
 import argparse
-import statistics
-import time
 
 import genlib  # noqa: F401  first: it imports TensorFlow without its start-up notes
 
@@ -18,6 +16,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import keras
 import numpy as np
 import tensorflow as tf
+from _turns import take_turns
 
 from genlib.likelihood import PixelCNN
 
@@ -41,24 +40,11 @@ def main():
     whole = dict.fromkeys(contenders, 1.0)
     for name in list(contenders)[1:]:
         whole[name] = np.prod(SHAPE) / options.naive_pixels
-    first = {name: timed(run) * whole[name] for name, run in contenders.items()}
-    turns = {name: [] for name in contenders}
-    for _ in range(options.repeats):
-        for name, run in contenders.items():
-            turns[name].append(timed(run) * whole[name])
+    times = take_turns(contenders, options.repeats)
     print(f"{'contender':<22}{'seconds':>9}{'first':>8}{'ratio':>8}")
-    for name, times in turns.items():
-        ratios = [a / b for a, b in zip(times, turns["genlib sample"], strict=True)]
-        print(
-            f"{name:<22}{statistics.median(times):>9.2f}{first[name]:>8.2f}"
-            f"{statistics.median(ratios):>8.1f}"
-        )
-
-
-def timed(run):
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    for name, t in times.items():
+        ratio = t.ratio(times["genlib sample"]) * whole[name]
+        print(f"{name:<22}{t.median * whole[name]:>9.2f}{t.first * whole[name]:>8.2f}{ratio:>8.1f}")
 
 
 def next_pixel(model, x, place, uniforms):

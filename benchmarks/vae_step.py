@@ -8,8 +8,6 @@ the ratios of each turn. "first" is the time of the first call: tracing and comp
 """
 
 import argparse
-import statistics
-import time
 
 import genlib  # noqa: F401  first: it imports TensorFlow without its start-up notes
 
@@ -17,6 +15,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import keras
 import numpy as np
 import tensorflow as tf
+from _turns import take_turns
 
 from genlib import networks
 from genlib.likelihood import VAE
@@ -32,26 +31,11 @@ def main():
     repeats = parser.parse_args().repeats
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {repeats} turns")
     print(f"{'contender':<22}{'ms/step':>9}{'ratio':>7}{'first s':>9}{'loss':>9}")
-    runs, first = {}, {}
-    for name, make in CONTENDERS.items():
-        run = make()
-        if run is None:
-            continue
-        start = time.perf_counter()
-        run()
-        first[name] = time.perf_counter() - start
-        runs[name] = run
-    turns, loss = {name: [] for name in runs}, {}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            loss[name] = run()
-            turns[name].append((time.perf_counter() - start) / STEPS * 1e3)
-    for name, times in turns.items():
-        ratios = [a / b for a, b in zip(times, turns["tf.function loop"], strict=True)]
+    times = take_turns({name: make() for name, make in CONTENDERS.items()}, repeats)
+    for name, t in times.items():
         print(
-            f"{name:<22}{statistics.median(times):>9.3f}{statistics.median(ratios):>7.2f}"
-            f"{first[name]:>9.2f}{loss[name]:>9.1f}",
+            f"{name:<22}{t.median / STEPS * 1e3:>9.3f}{t.ratio(times['tf.function loop']):>7.2f}"
+            f"{t.first:>9.2f}{t.result:>9.1f}",
             flush=True,
         )
 

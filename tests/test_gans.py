@@ -174,6 +174,7 @@ def test_presets_are_the_class_with_named_settings(name):
     variant = REGISTRY[name]
     for preset, make, shape in (
         (variant.toy, variant.for_toy, (2,)),
+        (variant.grid, variant.for_grid, (2,)),
         (variant.images, variant.for_images, (8, 8, 1)),
     ):
         assert preset.why

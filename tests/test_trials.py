@@ -22,6 +22,15 @@ def test_the_truth_scores_its_ceiling_and_its_floor():
     assert trials.truth("grid").modes == 25
 
 
+def test_an_even_circle_has_every_mode_and_three_quarters_of_the_quality():
+    """On the unit circle, within 0.3 of a heap's centre means within 2 asin(0.15) of its angle."""
+    round_trip, true = trials.circle(), trials.truth("ring")
+    assert round_trip.modes == 8 and round_trip.model is None
+    assert round_trip.high_quality == pytest.approx(16 * np.arcsin(0.15) / np.pi, abs=0.03)
+    assert 0.7 < round_trip.high_quality < 0.8 < true.high_quality
+    assert round_trip.distance > true.distance
+
+
 def test_a_shifted_sample_scores_worse():
     made = data.toy("ring").sample(trials.SAMPLES, seed=(0, 98)).numpy()
     modes, quality, distance = trials.score_points(made + [1.0, 0.0], "ring")

@@ -12,7 +12,8 @@ What a variant may set beside them:
 * State beside the networks (a multiplier, a margin, ...): ``self.add_weight(...)``, with
   ``trainable=False``; then a checkpoint holds it.
 * `critic_variables`, where the critic's step trains more than the critic (a decoder, matrices).
-* ``toy`` and ``images``: a `Preset` each, where the paper's settings do not suit small data.
+* ``toy``, ``grid`` and ``images``: a `Preset` each, where the paper's settings do not suit small
+  data.
 * ``batch_coupled = True``, where a loss is not the mean of one number a sample: such a batch is
   not divided among the replicas of a ``tf.distribute`` strategy, and ``fit`` says so.
 """
@@ -102,6 +103,13 @@ class AdversarialModel(CompiledModel):
         )
 
     toy = Preset("A rate of 1e-3, five times the usual: the budget is seconds.", steps=2000)
+    grid = dataclasses.replace(
+        toy,
+        why="Modes forty times narrower than they are far apart: twice the rate, ten times the "
+        "steps.",
+        rate=2e-3,
+        steps=20_000,
+    )
     images = dataclasses.replace(toy, steps=4500, batch_size=64)
 
     def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
@@ -128,7 +136,7 @@ class AdversarialModel(CompiledModel):
 
     @classmethod
     def for_toy(cls, *networks, steps=None, **overrides):
-        """The variant with the settings of its ``toy`` preset for 2-D data, compiled.
+        """The variant with the settings of its ``toy`` preset for 2-D data like a ring, compiled.
 
         Args:
           *networks: as the class itself takes them; `suited_networks` makes some.
@@ -136,6 +144,11 @@ class AdversarialModel(CompiledModel):
           **overrides: any argument of the class, over the preset's.
         """
         return cls._from(cls.toy, networks, steps, overrides)
+
+    @classmethod
+    def for_grid(cls, *networks, steps=None, **overrides):
+        """The same for many narrow modes far apart, with the settings of ``grid``."""
+        return cls._from(cls.grid, networks, steps, overrides)
 
     @classmethod
     def for_images(cls, *networks, steps=None, **overrides):

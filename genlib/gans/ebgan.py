@@ -1,4 +1,4 @@
-"""Energy-based GAN (Zhao, Mathieu, LeCun 2017, "Energy-based generative adversarial networks").
+"""Energy-based GAN (Zhao, Mathieu, LeCun 2017, "Energy-based generative adversarial network").
 
 The critic is an autoencoder, and a point's energy is how badly it is reconstructed (section 2.3):
 ``D(x) = |Dec(Enc(x)) - x|``. The critic lowers it on the data, and raises it elsewhere until it
@@ -36,6 +36,13 @@ class EBGAN(AdversarialModel):
     log_names = ("critic_loss", "real_energy", "generator_loss", "fake_energy")
     toy = Preset(
         "The margin is a distance: three widths of a mode of the ring.", {"margin": 0.3}, steps=2500
+    )
+    grid = Preset(
+        "The best of eleven settings, and modes are missing: the margin is as large as the grid, "
+        "so that the pull reaches across it; with 0.3 eight more were.",
+        {"margin": 5.0},
+        rate=2e-3,
+        steps=16_000,
     )
     images = Preset(
         "The margin is a distance: a third of that between two 8x8 digits.",

@@ -33,6 +33,13 @@ class FisherGAN(AdversarialModel):
         {"rho": 0.1},
         steps=2000,
     )
+    grid = dataclasses.replace(
+        toy,
+        why="As for the ring, with R1, a larger rate and more steps; without R1 a mode was lost.",
+        options=toy.options | {"r1": 0.1},
+        rate=3e-3,
+        steps=14_000,
+    )
     images = dataclasses.replace(toy, steps=4500, batch_size=64)
 
     def __init__(self, generator, critic, rho=1e-6, critic_steps=2, **options):

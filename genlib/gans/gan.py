@@ -7,6 +7,8 @@ With ``D(x) = sigmoid(l(x))`` the game of equation 1 is
 At the best critic ``D* = p / (p + q)`` the value is ``2 JSD(P, Q) - log 4`` (Theorem 1).
 """
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 
@@ -26,6 +28,12 @@ class GAN(AdversarialModel):
     Raises:
       ValueError: an unknown ``objective``, or a critic that does not end in one logit.
     """
+
+    grid = dataclasses.replace(
+        AdversarialModel.grid,
+        why="R1, since without it the game loses modes; the rest as for other variants.",
+        options={"r1": 1.0},
+    )
 
     def __init__(self, generator, critic, objective="non_saturating", **options):
         super().__init__(generator, critic, **options)

@@ -16,6 +16,7 @@ bandwidths are the roots of these. It descends a thousand times the loss by SGD 
 its rate tuned for each data set; we use Adam.
 """
 
+import dataclasses
 import math
 
 import keras
@@ -57,6 +58,13 @@ class GMMN(AdversarialModel):
         {"bandwidths": (0.05, 0.1, 0.2, 0.4, 0.8)},
         steps=2000,
         batch_size=256,
+    )
+    grid = dataclasses.replace(
+        toy,
+        why="The ring's bandwidths, from a mode's width to near the distance of two; a larger rate "
+        "and more steps.",
+        rate=3e-3,
+        steps=14_000,
     )
     images = Preset(
         "Bandwidths around 3, the distance between two of the 8x8 digits.",

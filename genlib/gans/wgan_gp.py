@@ -30,6 +30,12 @@ class WGANGP(AdversarialModel):
         {"penalty_weight": 0.1, "critic_steps": 2},
         steps=2000,
     )
+    grid = dataclasses.replace(
+        toy,
+        why="As for the ring, with a larger rate and more steps.",
+        rate=3e-3,
+        steps=12_000,
+    )
     images = dataclasses.replace(toy, steps=3000, batch_size=64)
 
     def __init__(self, generator, critic, penalty_weight=10.0, critic_steps=5, **options):
