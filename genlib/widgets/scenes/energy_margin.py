@@ -48,8 +48,10 @@ class EnergyMargin(Scene):
         left.set(title="Energy", xlabel="x", ylabel="energy", xlim=(-4, 4), ylim=(0, 3.4))
         plots.label(left, -2, 1.5, "real", "real")
         (self.level,) = left.plot([-4, 4], [1, 1], color=COLORS["mixture"], linestyle="--")
+        self.level_name = plots.label(left, 4.15, 1, "m", ha="left", va="center")
         (self.strokes,) = left.plot([], [], color=COLORS["highlight"], linewidth=2)
         (self.dots,) = left.plot([], [], "o", color=COLORS["generated"], markersize=6)
+        self.dots_name = plots.label(left, 0, 3.05, "generated", "generated")
         middle.set(title="Codes", aspect="equal", xlim=(-1.15, 1.15), ylim=(-1.15, 1.15),
                    xticks=[], yticks=[])  # fmt: skip
         round_ = np.linspace(0, 2 * np.pi, 200)
@@ -62,14 +64,16 @@ class EnergyMargin(Scene):
         (self.floor,) = right.plot([0, 180], [0, 0], ":", color=COLORS["mixture"], clip_on=False)
         (self.here,) = right.plot([0], [0], "o", color=COLORS["accent"], markersize=9,
                                   clip_on=False)  # fmt: skip
-        return [self.level, self.strokes, self.dots, self.arrows, self.tips, self.term,
-                self.floor, self.here]  # fmt: skip
+        return [self.level, self.level_name, self.strokes, self.dots, self.dots_name, self.arrows,
+                self.tips, self.term, self.floor, self.here]  # fmt: skip
 
     def update(self, margin, shift, codes, angle):
         places = shift + self.offsets
         energies = energy(places)
         low = energies < margin
         self.level.set_ydata([margin, margin])
+        self.level_name.set_y(margin)
+        self.dots_name.set_x(np.clip(shift, -2.2, 2.2))
         self.dots.set_data(places, energies)
         gaps = np.full(low.sum(), np.nan)
         self.strokes.set_data(
