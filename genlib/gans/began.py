@@ -36,8 +36,8 @@ class BEGAN(AdversarialModel):
     log_names = ("critic_loss", "generator_loss", "k", "convergence")
     toy = Preset(
         "The widest gamma, a k that answers at once, no momentum, half the usual rate: the "
-        "best of a dozen settings, and still some seeds lose modes. The balance is one of mean "
-        "errors, and a collapsed generator keeps it too.",
+        "best of some fifteen settings, and still most seeds lose modes. The balance is one of "
+        "mean errors, and a collapsed generator keeps it too.",
         {"gamma": 1.0, "k_rate": 100.0},
         optimizer=lambda rate: keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.99),
         rate=5e-4,
@@ -49,7 +49,7 @@ class BEGAN(AdversarialModel):
         steps=16_000,
     )
     images = Preset(
-        "As for 2-D data, with a calmer k; it, too, loses some of the ten digits.",
+        "As for 2-D data, with a calmer k; it, too, loses most of the ten digits.",
         {"gamma": 1.0, "k_rate": 1.0},
         batch_size=64,
     )

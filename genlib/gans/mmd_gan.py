@@ -51,8 +51,8 @@ class MMDGAN(AdversarialModel):
     critic_kind = "autoencoder"
     batch_coupled = True
     toy = Preset(
-        "In a box of 0.01 the codes of 2-D points lie thousands of times closer than the narrowest "
-        "bandwidth, and the MMD is flat; in one of 0.5 they fill it.",
+        "In a box of 0.01 the codes of 2-D points lie about a hundred times closer than the "
+        "narrowest bandwidth, and the MMD is flat; in one of 0.5 they fill it.",
         {"clip": 0.5, "critic_steps": 2},
         steps=2000,
     )

@@ -21,7 +21,7 @@ class Balance(Scene):
 
     def controls(self):
         return {
-            "gamma": slider("gamma", 0.5, 0.1, 1.5, 0.05),
+            "gamma": slider("gamma", 0.5, 0.1, 1.0, 0.05),
             "rate": ipywidgets.FloatLogSlider(
                 value=0.1, min=-3, max=0, step=0.1, description="rate of k"
             ),
