@@ -82,7 +82,7 @@ def wide_code():
     return Choice(
         "c",
         options=["a", "b", "c"],
-        why="a code of sixteen numbers holds any point of the plane, so no energy is left.",
+        why="a code of sixteen numbers holds any point of the plane: the margin starts near 0.",
         wrong={
             "a": "The margin never rises, with any settings.",
             "b": "The generator does move; but nothing tells it where to.",

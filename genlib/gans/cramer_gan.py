@@ -8,8 +8,8 @@ The energy distance in a space that a critic ``h`` learns. With two independent 
     critic:     -(E f(x) - E f(g1)) + 10 E (|grad f(x^)| - 1)^2,   f(t) = |h(t) - h(g2)| - |h(t)|
 
 The generator's is the energy distance less ``E |h(x) - h(x')|``, in which it has no part. ``f`` is
-for the critic alone: it puts 0 in the place of a second real sample, and a generator that went
-down ``E f(x) - E f(g1)`` could do so by moving ``h`` of its samples towards 0, whatever the data.
+for the critic alone: it puts 0 in the place of a second real sample. To a generator, ``E f(x) -
+E f(g1)`` is up to ``E |h(x)|`` the energy form of a mixture, half ``h(x)`` and half 0.
 The i-th samples of the batches are paired, as in the paper.
 """
 

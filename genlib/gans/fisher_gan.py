@@ -2,7 +2,7 @@
 
 ``sup over f of (E_P f - E_Q f) / sqrt(Omega)``, ``Omega = 1/2 E_P f^2 + 1/2 E_Q f^2``: the gap
 in units of the critic's own size, so no box and no penalty on slopes is needed. Its square is
-``2 int (p - q)^2 / (p + q)``, hence never above 4 (Theorem 2). The constraint ``Omega = 1`` is
+``2 int (p - q)^2 / (p + q)``, hence never above 4. The constraint ``Omega = 1`` is
 kept by an augmented Lagrangian (equation 9).
 """
 

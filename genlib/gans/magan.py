@@ -40,8 +40,8 @@ class MAGAN(EBGAN):
 
     log_names = (*EBGAN.log_names, "margin")
     toy = Preset(
-        "An autoencoder that has learned to copy any 2-D point leaves no energy to start from: the "
-        "margin starts at half the energy of a blank one.",
+        "An autoencoder that has learned to copy any 2-D point would start the margin near 0: it "
+        "starts at half the energy of a blank one.",
         {"margin": 0.5, "epoch_steps": 100},
         steps=2500,
     )

@@ -41,10 +41,10 @@ class MultiplierPath(Scene):
         self.names = {n: plots.label(left, 0, -2.9, n.upper(), n, fontsize=13) for n in "pq"}
         (self.best,) = left.plot(xs, xs, color=COLORS["critic"], linestyle="--")
         (self.found,) = left.plot(xs, xs, color=COLORS["critic"], linewidth=3)
-        middle.set(title="Size of the critic, Ω", xlabel="update", xlim=(0, STEPS), ylim=(0, 4))
+        middle.set(title="Size of the critic, Ω", xlabel="update", xlim=(0, STEPS), ylim=(0, 9))
         middle.axhline(1, color=COLORS["mixture"], linestyle=":")
         (self.sizes,) = middle.plot(steps, steps, color=COLORS["critic"])
-        right.set(title="Multiplier", xlabel="update", xlim=(0, STEPS), ylim=(-1.5, 2.5))
+        right.set(title="Multiplier", xlabel="update", xlim=(0, STEPS), ylim=(-5.5, 3.5))
         self.half = right.axhline(1, color=COLORS["mixture"], linestyle=":")
         self.half_name = plots.label(right, 985, 0, "F/2", ha="right")
         (self.multipliers,) = right.plot(steps, steps, color=COLORS["highlight"])
@@ -70,7 +70,7 @@ class MultiplierPath(Scene):
         self.sizes.set_ydata(sizes)
         self.multipliers.set_ydata(multipliers)
         self.half.set_ydata([value / 2] * 2)
-        self.half_name.set_y(value / 2 + 0.04)
+        self.half_name.set_y(value / 2 + 0.12)
         any_critic = witness.gap(witness.fisher(self.xs, **densities), self.xs, **densities)
         return {
             "Ω at the end": float(sizes[-1]) if abs(slopes[-1]) < STEEPEST else "runs away",
