@@ -8,7 +8,8 @@ Run ``python benchmarks/gan_quality.py [--variants wgan lsgan] [--data ring] [--
 On the ring and the grid a sample is of high quality within three standard deviations of a mode; on
 the digits, if a classifier that may say "no digit" reads it as one, and the modes are the ten
 classes. "truth" is what as many real samples score, held-out digits among them: its sliced W1 is
-the floor, and nothing real gets far below it.
+the floor, and nothing real gets far below it. The last results stand in
+`benchmarks/gan_quality.md`.
 """
 
 import argparse
