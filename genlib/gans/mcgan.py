@@ -4,10 +4,10 @@ The critic learns features ``Phi``, bounded because its weights are clipped, and
 the difference that their moments show (an integral probability metric).
 
 * Mean matching (section 3): ``max over |v|_p <= 1 of <v, E Phi(x) - E Phi(x~)>``, which is the
-  dual norm ``|E Phi(x) - E Phi(x~)|_q``, ``1/p + 1/q = 1``. That closed form is the loss, or
-  (``trained_v``) ``v`` is trained beside the features and brought back into its ball. The closed
-  form's ``v`` belongs to the batch: near the goal it is mostly noise, and its turns from batch to
-  batch keep the features from settling.
+  dual norm ``|E Phi(x) - E Phi(x~)|_q``, ``1/p + 1/q = 1``. Both forms are the paper's: the dual,
+  where that closed form is the loss, and the primal (``trained_v``), where ``v`` is trained beside
+  the features and brought back into its ball. On small data the closed form's features become
+  multiples of one, and its ``v``, which belongs to the batch, turns from batch to batch.
 * Covariance matching (section 4): ``max over U, V of E <U'Phi(x), V'Phi(x)> - E <U'Phi(x~),
   V'Phi(x~)>`` over ``U, V`` with ``k`` orthonormal columns: the sum of the ``k`` largest singular
   values of the difference of the (uncentred) second moments. ``U`` and ``V`` differ because that
@@ -40,9 +40,9 @@ class McGAN(AdversarialModel):
     critic_kind = "vector"
     batch_coupled = True
     toy = Preset(
-        "A trained v, since the closed form's turns with each batch and the features do not settle "
-        "(8 modes, but a fifth of the samples of high quality, whatever the box and the rate); the "
-        "box and the rate as for WGAN.",
+        "A trained v, since the closed form's turns from batch to batch and the features become "
+        "multiples of one (under a third of the samples of high quality, whatever the box and the "
+        "rate); the box and the rate as for WGAN.",
         {"trained_v": True, "clip": 0.3},
         optimizer=keras.optimizers.RMSprop,
         steps=1500,
