@@ -6,6 +6,7 @@ so no Python runs between steps. Keras callbacks work as in ``Model.fit`` with
 """
 
 import abc
+import contextlib
 import pathlib
 import time
 
@@ -172,7 +173,7 @@ class CompiledModel(keras.Model, abc.ABC):
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 hooks.on_epoch_begin(epoch)
                 hooks.on_train_batch_begin(0)
-                with self.distribute_strategy.scope():
+                with self.distribute_strategy.scope(), _reads_before_updates():
                     losses = run(data).numpy()
                 self.step_losses = dict(zip(self.log_names, losses.T, strict=True))
                 logs = {name: float(values.mean()) for name, values in self.step_losses.items()}
@@ -235,6 +236,22 @@ def minimise(optimizer, variables, objective):
         part = loss if replica is None else loss / replica.num_replicas_in_sync
     optimizer.apply(tape.gradient(part, [v.value for v in variables]), variables)
     return loss
+
+
+@contextlib.contextmanager
+def _reads_before_updates():
+    """Call graphs without TensorFlow's dependency optimizer, and put it back.
+
+    Where a variable is updated twice in a step (McGAN's U and V: a gradient, then a projection) it
+    lets a read slip behind the update that should follow it. XLA does not.
+    """
+    name = "dependency_optimization"
+    before = tf.config.optimizer.get_experimental_options().get(name, True)
+    tf.config.optimizer.set_experimental_options({name: False})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({name: before})
 
 
 def _replica():

@@ -213,6 +213,19 @@ def test_features_stay_in_the_box_and_matrices_orthonormal():
             np.testing.assert_allclose(matrix.T @ matrix, np.eye(3), atol=1e-5)
 
 
+def test_equal_runs_without_xla_are_equal():
+    """U and V are updated twice a step; graph rewriting once let a read slip behind an update."""
+    runs = []
+    for _ in range(4):
+        nets = McGAN.suited_networks((2,), width=32, seed=0)
+        model = McGAN(*nets, matching="covariance", clip=0.3, seed=0)
+        model.compile(*(keras.optimizers.RMSprop(1e-3) for _ in "gc"), jit_compile=False)
+        points = np.random.default_rng(0).normal(size=(512, 2))
+        model.fit(points, batch_size=64, steps_per_epoch=60, verbose=0)
+        runs.append(model.step_losses["critic_loss"])
+    assert np.ptp(runs, axis=0).max() < 1e-4
+
+
 def test_u_and_v_are_trained_saved_and_start_different():
     model = build(matching="covariance", k=2)
     model.compile(jit_compile=False)
