@@ -2,8 +2,8 @@
 
 Run ``python benchmarks/gan_quality.py [--variants wgan lsgan] [--data ring] [--seeds 0 1 2 3 4]
 [--settings preset paper] [--steps N] [--options "{'matching': 'covariance'}"]``. Each row is
-`genlib.trials` at work, as in the lectures: "preset" is the variant's own settings for such data,
-"paper" its plain defaults on batches as large, for as many steps.
+`genlib.experiments` at work, as in the lectures: "preset" is the variant's own settings for such
+data, "paper" its plain defaults on batches as large, for as many steps.
 
 On the ring and the grid a sample is of high quality within three standard deviations of a mode; on
 the digits, if a classifier that may say "no digit" reads it as one, and the modes are the ten
@@ -21,7 +21,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 # isort: split
 import tensorflow as tf
 
-from genlib import data, metrics, trials
+from genlib import data, experiments, metrics
 from genlib.gans import REGISTRY
 
 
@@ -29,7 +29,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--variants", nargs="+", default=list(REGISTRY), choices=list(REGISTRY))
     parser.add_argument("--data", nargs="+", default=list(TRIALS), choices=list(TRIALS))
-    parser.add_argument("--settings", nargs="+", default=list(trials.SETTINGS))
+    parser.add_argument("--settings", nargs="+", default=list(experiments.SETTINGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
     parser.add_argument("--steps", type=int, help="generator steps; default: the preset's")
     parser.add_argument("--options", type=ast.literal_eval, default={}, help="over the settings")
@@ -72,17 +72,17 @@ def digits_row(score, seconds):
 
 
 def on_digits(variant, **options):
-    trial = trials.on_digits(variant, **options)
+    trial = experiments.on_digits(variant, **options)
     return digits_row(trial.score, trial.seconds)
 
 
 #: For each kind of data: ``trial(variant, **options)`` and ``truth()``, each a row of the table.
 TRIALS = {
     toy: (
-        lambda variant, toy=toy, **options: toy_row(trials.on_toy(variant, toy, **options)),
-        lambda toy=toy: toy_row(trials.truth(toy)),
+        lambda variant, toy=toy, **options: toy_row(experiments.on_toy(variant, toy, **options)),
+        lambda toy=toy: toy_row(experiments.truth(toy)),
     )
-    for toy in trials.PRESETS
+    for toy in experiments.PRESETS
 } | {
     "digits": (
         on_digits,

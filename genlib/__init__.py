@@ -1,8 +1,8 @@
 """The shared code of a course on deep generative models, in TensorFlow 2.
 
-Rooms, from the ground up (an import only ever points down this list): ``validate``, ``data``,
-``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``, ``trials``,
-``plots``, ``source``, ``course``, ``widgets``, ``check``.
+Modules, from the ground up (an import only ever points down this list): ``validate``, ``data``,
+``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``,
+``experiments``, ``plots``, ``source``, ``widgets``, ``check``, ``lectures``.
 """
 
 import importlib
@@ -11,9 +11,9 @@ import sys
 
 __version__ = "0.1.0"
 
-_ROOMS = """
-validate data divergences networks training likelihood gans metrics trials plots source course
-widgets check
+_MODULES = """
+validate data divergences networks training likelihood gans metrics experiments plots source
+widgets check lectures
 """.split()
 
 
@@ -40,11 +40,11 @@ if "tensorflow" not in sys.modules:
 
 
 def __getattr__(name: str):
-    """Import a room when it is first named: ``genlib.divergences.kl`` needs one import line."""
-    if name in _ROOMS:
+    """Import a module when it is first named: ``genlib.divergences.kl`` needs one import line."""
+    if name in _MODULES:
         return importlib.import_module(f"genlib.{name}")
     raise AttributeError(f"module 'genlib' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_ROOMS])
+    return sorted([*globals(), *_MODULES])

@@ -25,7 +25,7 @@ def mlp(inputs, outputs, width=128, depth=2, activation="relu", output_activatio
       ValueError: a size that is not a whole number of at least 1 (``depth``: 0).
     """
     inputs, outputs = _shape("inputs", inputs), _shape("outputs", outputs)
-    width, depth = validate.count("width", width), validate.count("depth", depth, least=0)
+    width, depth = validate.count("width", width), validate.count("depth", depth, minimum=0)
     weights = _initializers(seed)
     x = start = keras.Input(inputs)
     if len(inputs) > 1:

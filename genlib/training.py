@@ -35,7 +35,7 @@ class CompiledModel(keras.Model, abc.ABC):
     log_names: tuple[str, ...]
 
     #: The smallest batch that the model can learn from.
-    least_batch = 1
+    min_batch_size = 1
 
     #: Why its step cannot be shared among several devices (see `share`); "" if it can.
     undivided = "its step is written for one device"
@@ -148,13 +148,13 @@ class CompiledModel(keras.Model, abc.ABC):
                 f"{type(self).__name__} cannot train on {replicas} replicas: {self.undivided}"
             )
         data = self.check_data(_resident(data, self.input_shape[1:]))
-        batch_size = validate.count("batch_size", batch_size, self.least_batch)
+        batch_size = validate.count("batch_size", batch_size, self.min_batch_size)
         if batch_size % replicas:
             raise ValueError(
                 f"batch_size must be a multiple of the {replicas} replicas; got {batch_size}"
             )
-        epochs = validate.count("epochs", epochs, least=0)
-        initial_epoch = validate.count("initial_epoch", initial_epoch, least=0)
+        epochs = validate.count("epochs", epochs, minimum=0)
+        initial_epoch = validate.count("initial_epoch", initial_epoch, minimum=0)
         if steps_per_epoch is None:
             steps_per_epoch = max(1, len(data) // batch_size)
         steps_per_epoch = validate.count("steps_per_epoch", steps_per_epoch)

@@ -17,10 +17,10 @@ def non_negative(name: str, value: float) -> float:
     return _number(name, value, lambda v: v >= 0, "a finite number, 0 or more")
 
 
-def count(name: str, value: int, least: int = 1) -> int:
-    """Return ``value`` as an int; ValueError unless it is a whole number of at least ``least``."""
-    wanted = f"a whole number of at least {least}"
-    return int(_number(name, value, lambda v: v >= least and v == int(v), wanted))
+def count(name: str, value: int, minimum: int = 1) -> int:
+    """Return ``value`` as an int; ValueError unless it is whole and at least ``minimum``."""
+    wanted = f"a whole number of at least {minimum}"
+    return int(_number(name, value, lambda v: v >= minimum and v == int(v), wanted))
 
 
 def choice(name: str, value: str, accepted: Collection[str]) -> str:

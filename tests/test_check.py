@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genlib import check as room
+from genlib import check as engine
 from genlib.check import Choice, Function, Number, check, exercise, exercises, lectures
 
 ALL = [name for lecture in lectures() for name in exercises(lecture)]
@@ -16,7 +16,7 @@ def ask(monkeypatch, capsys):
     """ask(kind, answer) -> (right, the one line printed)."""
 
     def ask(kind, answer):
-        monkeypatch.setitem(room._EXERCISES, "10_kl/test", lambda: kind)
+        monkeypatch.setitem(engine._EXERCISES, "10_kl/test", lambda: kind)
         right = bool(check("10_kl/test", answer))
         printed = capsys.readouterr().out
         assert printed.endswith("\n") and printed.count("\n") == 1
@@ -182,7 +182,7 @@ def test_unknown_exercises():
 
 
 def test_registering_names_the_exercise(monkeypatch):
-    monkeypatch.setattr(room, "_EXERCISES", dict(room._EXERCISES))
+    monkeypatch.setattr(engine, "_EXERCISES", dict(engine._EXERCISES))
     exercise("10_kl/new")(lambda: NUMBER)
     assert "10_kl/new" in exercises("10_kl") and check("10_kl/new", 2)
 
@@ -209,7 +209,7 @@ def truth_and_mistakes(kind):
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_exercise(name, capsys):
-    truth, wrong, mistakes = truth_and_mistakes(room._find(name)())
+    truth, wrong, mistakes = truth_and_mistakes(engine._find(name)())
     assert check(name, truth), capsys.readouterr().out
     for answer in [*wrong, None, math.nan, object(), [[1.0, 2.0]], lambda: None]:
         assert not check(name, answer)
@@ -226,7 +226,7 @@ def test_there_are_exercises():
 def test_a_verdict_prints_nothing_as_a_cells_last_line(ask):
     from IPython.core.formatters import DisplayFormatter
 
-    verdict = room.Verdict(True)
+    verdict = engine.Verdict(True)
     assert DisplayFormatter().format(verdict) == ({}, {})
-    assert verdict == True and not room.Verdict(False)  # noqa: E712
+    assert verdict == True and not engine.Verdict(False)  # noqa: E712
     assert repr(verdict) == "True"

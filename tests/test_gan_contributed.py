@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow_probability import distributions as tfd
 
-from genlib import divergences, networks, trials
+from genlib import divergences, experiments, networks
 
 CONTRIBUTING = pathlib.Path(__file__).parents[1] / "CONTRIBUTING.md"
 GUIDE = re.search(r"## Add a GAN.*?```python\n(.*?)```", CONTRIBUTING.read_text(), re.S)[1]
@@ -67,5 +67,5 @@ def test_wrong_versions_are_rejected(change):
 
 
 def test_it_trains():
-    model = trials.on_toy(contributed(), steps=30, width=8).model
+    model = experiments.on_toy(contributed(), steps=30, width=8).model
     assert np.isfinite(model.sample(10)).all()

@@ -76,7 +76,7 @@ def test_pull_away_is_added_to_the_generators_loss():
     codes = model.critic.get_layer("encoder")(x)
     extra = float(model.generator_loss(x, x) - plain.generator_loss(x, x))
     assert extra == pytest.approx(weight * float(ebgan.pull_away(codes)), rel=1e-4)
-    assert model.batch_coupled and not plain.batch_coupled
+    assert model.couples_batch and not plain.couples_batch
 
 
 @pytest.mark.parametrize(

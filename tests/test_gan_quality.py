@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from genlib import data, metrics, networks, trials
+from genlib import data, experiments, metrics, networks
 from genlib.gans import GAN, REGISTRY
 
 #: The variants that do not reach all 8 modes of the ring, and what they reach; their lectures say
@@ -15,10 +15,10 @@ FEWER_MODES = {"began": 6}
 @pytest.mark.parametrize("name", REGISTRY)
 def test_each_variant_finds_the_heaps_of_the_ring_with_its_preset(name):
     """More than a generator that draws an even circle, and has found none of them."""
-    runs = [trials.on_toy(name, seed=seed) for seed in range(3)]
+    runs = [experiments.on_toy(name, seed=seed) for seed in range(3)]
     assert np.median([run.modes for run in runs]) >= FEWER_MODES.get(name, 8)
     quality = np.median([run.high_quality for run in runs])
-    assert quality > trials.circle().high_quality > 0.7
+    assert quality > experiments.circle().high_quality > 0.7
 
 
 def adam(momentum=0.5):

@@ -18,13 +18,6 @@ def test_lecture_follows_the_template(path, rule):
     assert list(rule(path, nb.read(path))) == []
 
 
-def test_the_course_has_one_plan():
-    from genlib import course
-
-    assert course.slugs() == nb.SLUGS
-    assert list(course.OPEN) == [path.stem for path in LECTURES]
-
-
 # A lecture without a fault, made by hand, and then one fault at a time.
 
 PNG = "iVBORw0KGgo="

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 from scipy.special import expit
 
+from genlib.lectures import l22_autoregressive as scene
 from genlib.likelihood import PixelCNN
 from genlib.likelihood.discretised_logistic import DiscretisedLogistic, Softmax
-from genlib.widgets.scenes import receptive_field as scene
 
 BOTH = pytest.mark.parametrize("blind_spot", [False, True], ids=["two stacks", "blind spot"])
 

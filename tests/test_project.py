@@ -1,4 +1,4 @@
-"""What a newcomer meets before the first lecture: install, lock, links, Binder, order of rooms."""
+"""What a newcomer meets first: install, lock, links, Binder, and the order of modules."""
 
 import ast
 import os
@@ -288,15 +288,15 @@ def test_unlocked_takes_the_ranges_of_pyproject(project):
     assert len(make()) == 3
 
 
-# The rooms of genlib, from the ground up: an import only ever points down this list.
+# The modules of genlib, from the ground up: an import only ever points down this list.
 
-ROOMS = """
-validate data divergences networks training likelihood gans metrics trials
-plots source course widgets check
+MODULES = """
+validate data divergences networks training likelihood gans metrics experiments
+plots source widgets check lectures
 """.split()
 
 
-def imported_rooms(tree):
+def imported_modules(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules = [name.name for name in node.names]
@@ -313,12 +313,14 @@ def imported_rooms(tree):
 
 def test_imports_point_only_down():
     for path in (ROOT / "genlib").rglob("*.py"):
-        room = path.relative_to(ROOT / "genlib").parts[0].removesuffix(".py")
-        if room == "__init__":
+        module = path.relative_to(ROOT / "genlib").parts[0].removesuffix(".py")
+        if module == "__init__":
             continue
-        assert room in ROOMS, f"{room} has no place in the order of rooms"
-        for other in imported_rooms(ast.parse(path.read_text())):
-            assert ROOMS.index(other) <= ROOMS.index(room), f"{path} imports {other}, from above"
+        assert module in MODULES, f"{module} has no place in the order of modules"
+        for other in imported_modules(ast.parse(path.read_text())):
+            assert MODULES.index(other) <= MODULES.index(module), (
+                f"{path} imports {other}, from above"
+            )
 
 
 # Style

@@ -200,7 +200,7 @@ def test_bad_counts_name_the_argument(argument, value):
 
 def test_a_batch_below_the_least_is_refused():
     class Pairs(GAN):
-        least_batch = 2
+        min_batch_size = 2
 
     with pytest.raises(ValueError, match="batch_size must be a whole number of at least 2; got 1"):
         small_gan(kind=Pairs).fit(DATA, batch_size=1, verbose=0)

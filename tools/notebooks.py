@@ -17,6 +17,7 @@ import difflib
 import functools
 import json
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -31,18 +32,10 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 
-SLUGS = """
-00_start_here
-01_terminology 02_likelihood_vs_pdf 03_why_generative_models
-04_clustering_and_dimension_reduction 05_hierarchical_bayes 06_kernel_methods
-10_kl 11_jsd 12_wasserstein 13_integral_probability_metrics 14_choosing_a_divergence
-20_vae_elbo 21_vae_images 22_autoregressive 23_real_nvp 24_semi_supervised
-30_gan 31_wgan 32_wgan_gp 33_lsgan 34_rwgan 35_mcgan 36_gmmn 37_mmd_gan 38_cramer_gan
-39_fisher_gan 40_ebgan 41_began 42_magan 43_gan_lab 44_gan_zoo 45_judging_a_generator
-50_infogan 51_super_resolution 52_text_to_image 53_pix2pix
-60_diffusion 61_flow_matching 62_modern_gan
-""".split()
-START = "00_start_here"  # the way in: it opens with a widget and is free in what follows
+# The plan is read as a file: importing genlib would import TensorFlow.
+PLAN = runpy.run_path(str(ROOT / "genlib" / "lectures" / "__init__.py"))
+SLUGS = PLAN["SLUGS"]
+START = PLAN["START"]  # the way in: it opens with a widget and is free in what follows
 SECTIONS = """
 The question|Play|The mathematics|See it train|Where it breaks|Exercises|Take away|Next|References
 """.strip().split("|")
@@ -386,13 +379,16 @@ SOLUTION = {"tags": ["solution"], "jupyter": {"source_hidden": True}, "cellView"
 
 def new(slug: str, title: str) -> None:
     if slug not in SLUGS:
-        raise SystemExit(f"{slug!r} is not in the course's plan; add it to SLUGS in {__file__}")
+        raise SystemExit(
+            f"{slug!r} is not in the course's plan; add it to PLAN in genlib/lectures/__init__.py"
+        )
     path = NOTEBOOKS / f"{slug}.ipynb"
     if path.exists():
         raise SystemExit(f"{path} exists")
     path.write_text(canonical(skeleton(slug, title)))
     print(
-        f"{path.relative_to(ROOT)}: write where it says TODO; exercises in genlib/check/l{slug}.py"
+        f"{path.relative_to(ROOT)}: write where it says TODO; its explorers and exercises go into "
+        f"genlib/lectures/l{slug}.py"
     )
 
 
@@ -564,7 +560,7 @@ def library() -> tuple[set[str], set[tuple[str, ...]]]:
 
 
 def public_names(module: ast.Module) -> set[str]:
-    """Return what a room defines, or takes from its own files, for others to use."""
+    """Return what a module defines, or takes from its own files, for others to use."""
     names = set()
     for node in module.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -19,7 +19,7 @@ def evaluate(p, q, dtype, exact_routes, monte_carlo, *, method, n, seed, return_
     seed)`` returns (value, stderr), or is None where samples cannot tell.
     """
     validate.choice("method", method, METHODS)
-    n = validate.count("n", n, least=100)
+    n = validate.count("n", n, minimum=100)
     wanted = [method] if method in exact_routes else [*exact_routes] if method == "auto" else []
     for route in wanted:
         value = exact_routes[route]()
@@ -40,7 +40,7 @@ def evaluate(p, q, dtype, exact_routes, monte_carlo, *, method, n, seed, return_
 def stateless_seed(seed):
     """Return a stateless seed: the same for the same int, fresh for None."""
     if seed is not None and not tf.is_tensor(seed):
-        seed = tf.constant([validate.count("seed", seed, least=0) % 2**31, 0])
+        seed = tf.constant([validate.count("seed", seed, minimum=0) % 2**31, 0])
     return tfp.random.sanitize_seed(seed)
 
 

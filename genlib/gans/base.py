@@ -14,7 +14,7 @@ What a variant may set beside them:
 * `critic_variables`, where the critic's step trains more than the critic (a decoder, matrices).
 * ``toy``, ``grid`` and ``images``: a `Preset` each, where the paper's settings do not suit small
   data.
-* ``batch_coupled = True``, where a loss is not the mean of one number a sample: such a batch is
+* ``couples_batch = True``, where a loss is not the mean of one number a sample: such a batch is
   not divided among the replicas of a ``tf.distribute`` strategy, and ``fit`` says so.
 """
 
@@ -90,12 +90,12 @@ class AdversarialModel(CompiledModel):
 
     log_names = ("critic_loss", "generator_loss")
     critic_kind: str | None = "scalar"
-    batch_coupled = False
+    couples_batch = False
 
     @property
     def undivided(self):
         """Why replicas cannot share a batch, or "" if they can."""
-        if not self.batch_coupled:
+        if not self.couples_batch:
             return ""
         return (
             "its loss couples the samples of a batch, so the mean over the replicas' losses is "

@@ -55,8 +55,8 @@ class EBGAN(AdversarialModel):
         super().__init__(generator, critic, **options)
         self.margin = validate.positive("margin", margin)
         self.pull_away_weight = validate.non_negative("pull_away_weight", pull_away_weight)
-        self.batch_coupled = self.pull_away_weight > 0
-        self.least_batch = 2 if self.batch_coupled else 1
+        self.couples_batch = self.pull_away_weight > 0
+        self.min_batch_size = 2 if self.couples_batch else 1
 
     def energy(self, x):
         """``|Dec(Enc(x)) - x|``, the Euclidean norm over all of a sample: ``(n, ...)`` to (n,)."""

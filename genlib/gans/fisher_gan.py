@@ -27,7 +27,7 @@ class FisherGAN(AdversarialModel):
     """
 
     log_names = ("critic_loss", "omega", "multiplier", "generator_loss")
-    batch_coupled = True  # the square of (1 - Omega)
+    couples_batch = True  # the square of (1 - Omega)
     toy = Preset(
         "With the paper's rho, made for many more steps, the multiplier would hardly leave 0.",
         {"rho": 0.1},

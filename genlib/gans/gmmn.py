@@ -51,7 +51,7 @@ class GMMN(AdversarialModel):
 
     critic_kind = None
     log_names = ("generator_loss",)
-    batch_coupled = True
+    couples_batch = True
     toy = Preset(
         "Bandwidths from half a mode's width to most of the ring's; in two dimensions a batch of "
         "256 fills the space as 1,000 do not in 784.",
@@ -77,7 +77,7 @@ class GMMN(AdversarialModel):
         super().__init__(generator, **options)
         self.kernel = kernel or kernels.rbf(bandwidths)
         self.unbiased, self.root = unbiased, root
-        self.least_batch = 2 if unbiased else 1
+        self.min_batch_size = 2 if unbiased else 1
         self.autoencoder = autoencoder
         if autoencoder is not None:
             autoencoder.trainable = False

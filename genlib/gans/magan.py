@@ -66,7 +66,7 @@ class MAGAN(EBGAN):
         self.epoch_steps = validate.count("epoch_steps", epoch_steps)
         if pretrain_steps is None:
             pretrain_steps = 2 * self.epoch_steps
-        self.pretrain_steps = validate.count("pretrain_steps", pretrain_steps, least=0)
+        self.pretrain_steps = validate.count("pretrain_steps", pretrain_steps, minimum=0)
         # 0 is "not yet": the hinge then is 0, and the critic minimises the energy of the data.
         start = 0.0 if margin is None else validate.positive("margin", margin)
         self.margin = self._state("margin", (), start)

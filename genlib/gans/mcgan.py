@@ -38,7 +38,7 @@ class McGAN(AdversarialModel):
     """
 
     critic_kind = "vector"
-    batch_coupled = True
+    couples_batch = True
     toy = Preset(
         "A trained v, since the closed form's turns from batch to batch and the features become "
         "multiples of one (under a third of the samples of high quality, whatever the box and the "

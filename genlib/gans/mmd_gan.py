@@ -49,7 +49,7 @@ class MMDGAN(AdversarialModel):
     """
 
     critic_kind = "autoencoder"
-    batch_coupled = True
+    couples_batch = True
     toy = Preset(
         "In a box of 0.01 the codes of 2-D points lie about a hundred times closer than the "
         "narrowest bandwidth, and the MMD is flat; in one of 0.5 they fill it.",
@@ -125,8 +125,8 @@ class MMDGANGP(AdversarialModel):
 
     critic_kind = "vector"
     log_names = ("critic_loss", "penalty", "generator_loss")
-    batch_coupled = True
-    least_batch = 2
+    couples_batch = True
+    min_batch_size = 2
     toy = Preset(
         "A tenth of the paper's penalty: modes 0.1 wide need a steep witness.",
         {"penalty_weight": 0.1, "critic_steps": 2},

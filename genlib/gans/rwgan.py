@@ -44,7 +44,7 @@ class RWGAN(AdversarialModel):
     """
 
     critic_kind = "pair"
-    batch_coupled = True
+    couples_batch = True
     toy = Preset(
         "Three critic updates a step keep both potentials near their best, and 1e-3 suits a budget "
         "of seconds.",

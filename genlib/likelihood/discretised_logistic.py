@@ -18,7 +18,7 @@ class Softmax:
     """
 
     def __init__(self, levels):
-        self.levels = self.size = validate.count("levels", levels, least=2)
+        self.levels = self.size = validate.count("levels", levels, minimum=2)
         self.start = np.zeros(self.size)  # where a network starts: all levels alike
 
     def log_prob(self, parameters, level):
@@ -47,7 +47,7 @@ class DiscretisedLogistic:
     LEAST_LOG_SCALE = -7.0
 
     def __init__(self, levels, components=5):
-        self.levels = validate.count("levels", levels, least=2)
+        self.levels = validate.count("levels", levels, minimum=2)
         self.components = validate.count("components", components)
         self.size = 3 * self.components
         # Where a network starts: components of equal weight, spread over the range.

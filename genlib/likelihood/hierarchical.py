@@ -192,7 +192,7 @@ class HierarchicalNormal:
         They reach from 14 below the least scale of data and prior to 7 above the largest: beyond,
         there is a millionth of the posterior.
         """
-        points = validate.count("points", points, least=50)
+        points = validate.count("points", points, minimum=50)
         scales = np.log([self.spread_scale, *self.sigma, max(np.ptp(self.y), self.sigma.min())])
         low, high = scales.min() - 14, scales.max() + 7
         step = (high - low) / points
@@ -233,13 +233,13 @@ class HierarchicalNormal:
           seed: an int; the same gives the same draws on the same machine.
         """
         validate.choice("form", form, FORMS)
-        chains = validate.count("chains", chains, least=2)
-        draws = validate.count("draws", draws, least=4)
-        warmup = validate.count("warmup", warmup, least=10)
+        chains = validate.count("chains", chains, minimum=2)
+        draws = validate.count("draws", draws, minimum=4)
+        warmup = validate.count("warmup", warmup, minimum=10)
         leapfrogs = validate.count("leapfrogs", leapfrogs)
         if not 0 < validate.positive("target_accept", target_accept) < 1:
             raise ValueError(f"target_accept must lie between 0 and 1; got {target_accept!r}")
-        seed = tf.constant([0, validate.count("seed", seed, least=0)], tf.int32)
+        seed = tf.constant([0, validate.count("seed", seed, minimum=0)], tf.int32)
         run = _sampler(
             form, chains, draws, warmup, leapfrogs, float(target_accept),
             len(self.y), self.mean_scale, self.spread_scale,
@@ -255,7 +255,7 @@ class HierarchicalNormal:
 
         ``q``: a distribution over states, event shape (J + 2,); ``n``: draws from it, 2 or more.
         """
-        log_ratio = self.log_ratios(q, form, validate.count("n", n, least=2), seed)
+        log_ratio = self.log_ratios(q, form, validate.count("n", n, minimum=2), seed)
         return float(log_ratio.mean()), float(log_ratio.std() / np.sqrt(n))
 
     def log_ratios(self, q, form, n, seed=0) -> np.ndarray:
@@ -264,7 +264,7 @@ class HierarchicalNormal:
         Their mean is the ELBO; the log of the mean of their exponentials estimates log p(y).
         """
         validate.choice("form", form, FORMS)
-        seed = tf.constant([0, validate.count("seed", seed, least=0)], tf.int32)
+        seed = tf.constant([0, validate.count("seed", seed, minimum=0)], tf.int32)
         state = q.sample(validate.count("n", n), seed=seed)
         return (self.log_target(state, form) - q.log_prob(state)).numpy()
 
@@ -277,7 +277,7 @@ class HierarchicalNormal:
         """
         validate.choice("form", form, FORMS)
         steps, draws = validate.count("steps", steps), validate.count("draws", draws)
-        seed, n = validate.count("seed", seed, least=0), validate.count("n", n)
+        seed, n = validate.count("seed", seed, minimum=0), validate.count("n", n)
         size = len(self.y) + 2
         loc = keras.Variable(np.zeros(size, np.float32))
         log_scale = keras.Variable(np.zeros(size, np.float32))

@@ -46,7 +46,7 @@ class PixelCNN(LikelihoodModel):
         self.data_shape = tuple(validate.count("image_shape", side) for side in image_shape)
         self.head = HEADS[validate.choice("head", head, HEADS)](levels)
         channels = np.arange(self.data_shape[-1])
-        width = validate.count("width", width, least=len(channels))
+        width = validate.count("width", width, minimum=len(channels))
         # The channel that each feature belongs to: it sees that channel and those before.
         features, outputs = np.arange(width) % len(channels), np.repeat(channels, self.head.size)
         seeds = itertools.count(seed) if seed is not None else itertools.repeat(None)
@@ -105,7 +105,7 @@ class PixelCNN(LikelihoodModel):
         ValueError for images that `log_prob` would refuse, or more rows than an image has.
         """
         x = self.check_batch("x", x)
-        rows = validate.count("rows", rows, least=0)
+        rows = validate.count("rows", rows, minimum=0)
         if rows > self.data_shape[0]:
             raise ValueError(f"rows must be at most {self.data_shape[0]}; got {rows}")
         seed = tf.cast(keras.random.SeedGenerator(seed).next(), tf.int32)
@@ -295,7 +295,7 @@ def _roll(above, row):
 
 def _kernels(kernels):
     """``kernels`` as a list; ValueError unless it holds odd whole numbers of at least 3."""
-    sides = [validate.count("kernels", side, least=3) for side in kernels]
+    sides = [validate.count("kernels", side, minimum=3) for side in kernels]
     if not sides or any(side % 2 == 0 for side in sides):
         raise ValueError(f"kernels must be odd numbers of at least 3, one a block; got {kernels!r}")
     return sides

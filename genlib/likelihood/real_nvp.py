@@ -88,9 +88,9 @@ class RealNVP(LikelihoodModel):
     def __init__(self, dim, layers=8, width=64, depth=2, max_log_scale=2.0, levels=None,
                  seed=None, name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
-        self.data_shape = (validate.count("dim", dim, least=2),)
+        self.data_shape = (validate.count("dim", dim, minimum=2),)
         bound = validate.positive("max_log_scale", max_log_scale)
-        self.levels = None if levels is None else validate.count("levels", levels, least=2)
+        self.levels = None if levels is None else validate.count("levels", levels, minimum=2)
         #: The layers in order, from data to noise; each has ``forward`` and ``inverse``.
         self.flow = [] if levels is None else [Logit()]
         rng, mask = np.random.default_rng(seed), None

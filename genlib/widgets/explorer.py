@@ -216,7 +216,7 @@ class Explorer:
 
         A grid of more than 128 points is made with fewer a slider, then thinned evenly.
         """
-        validate.count("points", points, least=2)
+        validate.count("points", points, minimum=2)
         for per_slider in range(points, 1, -1):
             levels = [_levels(control, per_slider) for control in self.controls.values()]
             size = math.prod(map(len, levels))

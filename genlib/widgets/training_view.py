@@ -38,7 +38,7 @@ class TrainingView(keras.callbacks.Callback):
         super().__init__()
         self.draw = draw
         self.every = validate.count("every", every)
-        self.keep = validate.count("keep", keep, least=2)
+        self.keep = validate.count("keep", keep, minimum=2)
         self.alt = plots.check_alt(alt)
         self.frames: list[tuple[int, bytes]] = []
         with plots.style():

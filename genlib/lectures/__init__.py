@@ -1,0 +1,142 @@
+"""The plan of the course, said once, and one module for each lecture: ``l10_kl`` for ``10_kl``.
+
+A lecture's module holds its explorers, its exercises and its own mathematics. ``explore`` and
+``check`` find them by name; nothing below this floor imports them. This file imports nothing
+heavy, so that tools can read the plan without TensorFlow.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Lecture(NamedTuple):
+    """One lecture of the plan; ``slug`` names its module, its notebook and its exercises."""
+
+    theme: str
+    slug: str
+    name: str  # on the map
+    minutes: int
+    needs: tuple[str, ...] = ()  # slugs of the lectures that come first
+
+
+#: Each theme and the question that it answers.
+THEMES = {
+    "Foundations": "what is a generative model?",
+    "Divergences": "how far is the model from the data?",
+    "Likelihood models": "raise the density of the data",
+    "GANs": "fool a critic, one divergence after the other",
+    "Applications": "what are they good for?",
+    "Beyond": "what came after",
+}
+
+START = "00_start_here"
+
+PLAN = (
+    Lecture("", START, "Start here", 10),
+    Lecture("Foundations", "01_terminology", "Terminology", 25),
+    Lecture("Foundations", "02_likelihood_vs_pdf", "Likelihood and PDF", 25, ("01_terminology",)),
+    Lecture(
+        "Foundations",
+        "03_why_generative_models",
+        "Why generate?",
+        35,
+        ("01_terminology", "02_likelihood_vs_pdf"),
+    ),
+    Lecture(
+        "Foundations",
+        "04_clustering_and_dimension_reduction",
+        "Clusters and PCA",
+        35,
+        ("02_likelihood_vs_pdf",),
+    ),
+    Lecture(
+        "Foundations",
+        "05_hierarchical_bayes",
+        "Hierarchical Bayes",
+        40,
+        ("02_likelihood_vs_pdf", "10_kl"),
+    ),
+    Lecture("Foundations", "06_kernel_methods", "Kernels", 40, ("02_likelihood_vs_pdf", "10_kl")),
+    Lecture("Divergences", "10_kl", "Kullback-Leibler", 30, ("02_likelihood_vs_pdf",)),
+    Lecture("Divergences", "11_jsd", "Jensen-Shannon", 25, ("10_kl",)),
+    Lecture("Divergences", "12_wasserstein", "Wasserstein", 25, ("10_kl", "11_jsd")),
+    Lecture(
+        "Divergences",
+        "13_integral_probability_metrics",
+        "Integral metrics",
+        30,
+        ("12_wasserstein", "11_jsd"),
+    ),
+    Lecture(
+        "Divergences",
+        "14_choosing_a_divergence",
+        "Choosing one",
+        35,
+        ("13_integral_probability_metrics", "10_kl", "11_jsd", "12_wasserstein"),
+    ),
+    Lecture("Likelihood models", "20_vae_elbo", "VAE: the bound", 35, ("10_kl",)),
+    Lecture("Likelihood models", "21_vae_images", "VAE on images", 35, ("20_vae_elbo",)),
+    Lecture(
+        "Likelihood models",
+        "22_autoregressive",
+        "Autoregressive",
+        35,
+        ("02_likelihood_vs_pdf", "10_kl"),
+    ),
+    Lecture(
+        "Likelihood models", "23_real_nvp", "Flow: RealNVP", 35, ("02_likelihood_vs_pdf", "10_kl")
+    ),
+    Lecture("Likelihood models", "24_semi_supervised", "Few labels", 30, ("20_vae_elbo",)),
+    Lecture("GANs", "30_gan", "GAN", 30, ("11_jsd",)),
+    Lecture("GANs", "31_wgan", "WGAN", 30, ("30_gan", "12_wasserstein")),
+    Lecture("GANs", "32_wgan_gp", "WGAN-GP", 30, ("31_wgan", "12_wasserstein")),
+    Lecture("GANs", "33_lsgan", "LSGAN", 25, ("30_gan",)),
+    Lecture("GANs", "34_rwgan", "RWGAN", 35, ("31_wgan", "12_wasserstein")),
+    Lecture("GANs", "35_mcgan", "McGAN", 30, ("31_wgan", "13_integral_probability_metrics")),
+    Lecture("GANs", "36_gmmn", "GMMN", 30, ("30_gan", "06_kernel_methods")),
+    Lecture("GANs", "37_mmd_gan", "MMD GAN", 30, ("36_gmmn", "06_kernel_methods")),
+    Lecture(
+        "GANs",
+        "38_cramer_gan",
+        "Cramér GAN",
+        30,
+        ("32_wgan_gp", "37_mmd_gan", "14_choosing_a_divergence"),
+    ),
+    Lecture(
+        "GANs", "39_fisher_gan", "Fisher GAN", 30, ("30_gan", "13_integral_probability_metrics")
+    ),
+    Lecture("GANs", "40_ebgan", "EBGAN", 30, ("30_gan", "14_choosing_a_divergence")),
+    Lecture("GANs", "41_began", "BEGAN", 30, ("30_gan", "40_ebgan")),
+    Lecture("GANs", "42_magan", "MAGAN", 30, ("40_ebgan",)),
+    Lecture("GANs", "43_gan_lab", "The lab", 30, ("30_gan",)),
+    Lecture("GANs", "44_gan_zoo", "The zoo", 30, ("30_gan",)),
+    Lecture("GANs", "45_judging_a_generator", "Judging one", 35, ("30_gan", "06_kernel_methods")),
+    Lecture("Applications", "50_infogan", "InfoGAN", 30, ("30_gan",)),
+    Lecture("Applications", "51_super_resolution", "Super- resolution", 30, ("30_gan",)),
+    Lecture("Applications", "52_text_to_image", "Text to image", 30, ("30_gan",)),
+    Lecture("Applications", "53_pix2pix", "Pix2pix", 30, ("30_gan",)),
+    Lecture("Beyond", "60_diffusion", "Diffusion", 40, ("20_vae_elbo",)),
+    Lecture("Beyond", "61_flow_matching", "Flow matching", 40, ("12_wasserstein", "23_real_nvp")),
+    Lecture("Beyond", "62_modern_gan", "Modern GAN", 35, ("30_gan",)),
+)
+
+SLUGS = tuple(lecture.slug for lecture in PLAN)
+
+_HERE = Path(__file__).parent
+_NOTEBOOKS = _HERE.parent.parent / "notebooks"  # absent where genlib is installed, as in Colab
+
+
+def source_of(slug: str) -> Path:
+    """Return the path of a lecture's module."""
+    return _HERE / f"l{slug}.py"
+
+
+def is_open(slug: str) -> bool:
+    """Whether a lecture can be read: its module and its notebook exist."""
+    notebook = _NOTEBOOKS / f"{slug}.ipynb"
+    return source_of(slug).exists() and (notebook.exists() or not _NOTEBOOKS.exists())
+
+
+def open_slugs() -> list[str]:
+    """Return the lectures that can be read, in order."""
+    return [slug for slug in SLUGS if is_open(slug)]

@@ -1,0 +1,320 @@
+"""Lecture 04: clustering and dimension reduction."""
+
+import functools
+
+import numpy as np
+from matplotlib.collections import LineCollection
+
+from genlib import plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.likelihood import GaussianMixture, lloyd_step
+from genlib.likelihood.ppca import closed_form
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: em_steps
+
+KMEANS, EM = "k-means", "EM"
+STEPS, STARTS = 30, 6
+#: One colour for each component; none of them means real or generated.
+PALETTE = np.array(
+    [[0, 0.62, 0.45], [0.9, 0.62, 0], [0.8, 0.47, 0.65], [0.34, 0.71, 0.91]]
+)  # green, orange, pink, sky
+_CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 61)), np.sin(np.linspace(0, 2 * np.pi, 61))])
+
+# Heaps of points: how many, where, and the standard deviations along both coordinates.
+CLOUDS = {
+    "equal heaps": [
+        (80, (-2, -1), (0.6, 0.6)), (80, (2, -1), (0.6, 0.6)), (80, (0, 2), (0.6, 0.6))
+    ],
+    "one large, two small": [
+        (180, (-0.8, 0), (1.1, 1.1)), (30, (2.6, 1), (0.2, 0.2)), (30, (2.6, -1), (0.2, 0.2))
+    ],
+    "stripes": [(120, (0, 0.8), (1.6, 0.2)), (120, (0, -0.8), (1.6, 0.2))],
+}  # fmt: skip
+
+
+@scene("em_steps")
+class EMSteps(Scene):
+    """k-means and EM, step by step, from several starts."""
+
+    title = "k-means and EM, step by step"
+    alt = (
+        "Left: points in the colours of the components that may have made them, with a cross for "
+        "each centre and, for EM, an ellipse at two standard deviations. Right: for EM the "
+        "log-likelihood, for k-means the mean squared distance, against the step; this start in "
+        "black with a dot at the current step, the other starts in grey."
+    )
+    size = (9.6, 4.2)
+
+    def controls(self):
+        return {
+            "step": slider("step", 0, 0, STEPS, 1),
+            "method": choice("method", [KMEANS, EM], EM),
+            "cloud": choice("points", CLOUDS),
+            "components": slider("components k", 3, 2, 4, 1),
+            "start": slider("start", 0, 0, STARTS - 1, 1),
+        }
+
+    def stage(self, fig):
+        left, self.right = fig.subplots(1, 2, width_ratios=[1.25, 1])
+        left.set(xlim=(-4.6, 4.6), ylim=(-3.6, 3.6), xlabel="first coordinate")
+        left.set(ylabel="second coordinate", title="Who made which point?", aspect="equal")
+        self.right.set(xlabel="step", xlim=(-0.7, STEPS + 0.7))
+        self.points = left.scatter(np.zeros(240), np.zeros(240), s=14, linewidths=0)
+        self.ellipses = LineCollection([], linewidths=2.5)
+        left.add_collection(self.ellipses)
+        (self.centers,) = left.plot([], [], "X", color="black", markersize=10, markeredgecolor="w")
+        self.others = LineCollection([], colors="#bbbbbb", linewidths=1.2)
+        self.right.add_collection(self.others, autolim=False)
+        (self.line,) = self.right.plot([], [], color="black")
+        (self.dot,) = self.right.plot([], [], "o", color=COLORS["highlight"], markersize=10)
+        return [self.points, self.ellipses, self.centers, self.others, self.line, self.dot]
+
+    def update(self, step, method, cloud, components, start):
+        runs = [run(cloud, method, components, other) for other in range(STARTS)]
+        centers, covariances, responsibilities, values = runs[start]
+        self.points.set_offsets(points(cloud))
+        self.points.set_facecolors(responsibilities[step] @ PALETTE[:components])
+        self.centers.set_data(*centers[step].T)
+        self.ellipses.set_segments([])
+        if method == EM:
+            roots = np.linalg.cholesky(covariances[step])
+            rings = centers[step][:, None] + (2 * roots @ _CIRCLE).swapaxes(1, 2)
+            self.ellipses.set_segments(rings)
+            self.ellipses.set_color(PALETTE[:components])
+
+        lines = [np.c_[np.arange(STEPS + 1), other[-1]] for other in runs]
+        self.others.set_segments(lines)
+        self.line.set_data(*lines[start].T)
+        self.dot.set_data([step], [values[step]])
+        every = np.concatenate([other[-1] for other in runs])
+        room = 0.08 * np.ptp(every) + 1e-3
+        self.right.set_ylim(every.min() - room, every.max() + room)
+        name = "log-likelihood" if method == EM else "mean squared distance"
+        unit = "nats per point" if method == EM else "units of x squared"
+        self.right.set_ylabel(f"{name} ({unit})")
+        self.right.set_title("It never falls" if method == EM else "It never rises")
+        best = max if method == EM else min
+        return {
+            name: f"{values[step]:.3f}",
+            "at the last step": f"{values[-1]:.3f}",
+            f"best of the {STARTS} starts": f"{best(other[-1][-1] for other in runs):.3f}",
+        }
+
+
+@functools.cache
+def points(cloud):
+    """The 240 points of a cloud, (240, 2)."""
+    rng = np.random.default_rng(1)
+    return np.concatenate([rng.normal(where, spread, (n, 2)) for n, where, spread in CLOUDS[cloud]])
+
+
+@functools.cache
+def run(cloud, method, components, start):
+    """All steps from one start, k of the points chosen blindly; step 0 is the start itself.
+
+    Returns centres (steps, k, d), covariances (steps, k, d, d), responsibilities (steps, n, k) and
+    the objective (steps,): the log-likelihood in nats per point, or the mean squared distance.
+    """
+    x = points(cloud)
+    centers = x[np.random.default_rng(start).choice(len(x), components, replace=False)]
+    history = []
+    model = GaussianMixture(components, min_variance=1e-3)
+    model.start(x, seed=0)
+    model.means = centers.copy()
+    for _ in range(STEPS + 1):
+        if method == EM:
+            responsibilities, log_prob = model.e_step(x)
+            state = model.means.copy(), model.covariances.copy(), responsibilities
+            history.append((*state, log_prob.mean()))
+            model.m_step(x, responsibilities)
+        else:
+            labels, new, inertia = lloyd_step(x, centers)
+            nothing = np.zeros((components, 2, 2))
+            history.append((centers, nothing, np.eye(components)[labels], inertia / len(x)))
+            centers = new
+    return tuple(map(np.array, zip(*history, strict=True)))
+
+
+# Explorer: principal_axis
+
+ANGLES = np.arange(0, 181)
+SHOWN = 60  # points with a line to their projection
+
+
+@scene("principal_axis")
+class PrincipalAxis(Scene):
+    """Turn a line through a cloud: variance kept, variance lost, and the likelihood of pPCA."""
+
+    title = "Find the principal axis"
+    alt = (
+        "Left: a cloud of blue points, a line through its centre, and thin lines from points to "
+        "their projections. Right, above: the variance along the line and the mean squared "
+        "distance to it against the line's angle; one is highest where the other is lowest. Below: "
+        "the log-likelihood of probabilistic PCA with its weights along the line, highest there "
+        "too. A dot marks the current angle."
+    )
+    size = (9.6, 4.6)
+
+    def controls(self):
+        return {
+            "angle": slider("angle of the line (degrees)", 100, 0, 180, 1),
+            "correlation": slider("correlation", 0.7, -0.9, 0.9, 0.1),
+            "height": slider("scale of the second coordinate", 1.0, 0.5, 1.5, 0.1),
+        }
+
+    def stage(self, fig):
+        self.noise = np.random.default_rng(0).normal(size=(200, 2))
+        self.noise -= self.noise.mean(0)
+        self.noise = (
+            self.noise @ np.linalg.inv(np.linalg.cholesky(np.cov(self.noise.T, bias=True))).T
+        )
+        left, above, below = fig.subplot_mosaic("ab;ac", width_ratios=[1.1, 1]).values()
+        left.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", title="A cloud and a line")
+        left.set(xlabel="first coordinate", ylabel="second coordinate")
+        above.set(title="Variance along the line, distance to it", ylim=(0, 4.2))
+        above.set_ylabel("x squared")
+        below.set(title="Log-likelihood of pPCA", xlabel="angle (degrees)", ylim=(-3.7, -2.1))
+        below.set_ylabel("nats per point")
+        for ax in (above, below):
+            ax.set(xlim=(0, 180), xticks=[0, 45, 90, 135, 180])
+        (self.dots,) = left.plot([], [], ".", color=COLORS["real"], alpha=0.5)
+        self.drops = LineCollection([], colors=COLORS["accent"], linewidths=1)
+        left.add_collection(self.drops, autolim=False)
+        (self.line,) = left.plot([], [], color=COLORS["critic"], linewidth=3)
+        roles = {"kept": "critic", "lost": "accent", "likelihood": "mixture"}
+        axes = {"kept": above, "lost": above, "likelihood": below}
+        self.curves = {n: axes[n].plot([], [], color=COLORS[r])[0] for n, r in roles.items()}
+        self.marks = {
+            n: axes[n].plot([], [], "o", color=COLORS[r], markersize=9)[0] for n, r in roles.items()
+        }
+        plots.label(above, 3, 3.65, "along", "critic", ha="left")
+        plots.label(above, 33, 3.65, "distance", "accent", ha="left")
+        return [self.drops, self.dots, self.line, *self.curves.values(), *self.marks.values()]
+
+    def update(self, angle, correlation, height):
+        covariance = np.array([[1, correlation * height], [correlation * height, height**2]])
+        x = self.noise @ np.linalg.cholesky(covariance).T
+        direction = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+        self.dots.set_data(*x.T)
+        self.line.set_data(*(6 * np.outer(direction, [-1, 1])))
+        projected = np.outer(x[:SHOWN] @ direction, direction)
+        self.drops.set_segments(np.stack([x[:SHOWN], projected], 1))
+        found = along(covariance, ANGLES)
+        for name, values in found.items():
+            self.curves[name].set_data(ANGLES, values)
+            self.marks[name].set_data([angle], [values[angle]])
+        best = ANGLES[found["kept"].argmax()]
+        return {
+            "variance along": found["kept"][angle],
+            "mean squared distance": found["lost"][angle],
+            "their sum": float(np.trace(covariance)),
+            "log-likelihood": f"{found['likelihood'][angle]:.3f} nats per point",
+            "principal axis at": f"{best}°",
+        }
+
+
+def along(covariance, angles):
+    """For a line at each of ``angles`` (degrees) and data of this covariance (2, 2): what is kept.
+
+    "kept" is the variance along it, "lost" the mean squared distance to it, "likelihood" the mean
+    log-likelihood, in nats per point, of probabilistic PCA with its one column of weights along
+    the line, of the best length, and the best noise.
+    """
+    directions = np.stack([np.cos(np.radians(angles)), np.sin(np.radians(angles))], 1)
+    kept = np.einsum("ni,ij,nj->n", directions, covariance, directions)
+    lost = np.trace(covariance) - kept
+    mean = np.trace(covariance) / 2  # a line along too little variance gets weights of length 0
+    log_det = np.where(kept > lost, np.log(kept) + np.log(lost), 2 * np.log(mean))
+    return {"kept": kept, "lost": lost, "likelihood": -(np.log(2 * np.pi) + log_det / 2 + 1)}
+
+
+# Exercises
+
+
+@exercise("04_clustering_and_dimension_reduction/1")
+def responsibility():
+    """The first component's responsibility for x = 1; components N(0, 1), N(3, 1), equal."""
+    model = GaussianMixture(2)
+    model.weights, model.means = np.array([0.5, 0.5]), np.array([[0.0], [3.0]])
+    model.covariances = np.ones((2, 1, 1))
+    first, second = model.responsibilities([1.0])[0]
+    joint = 0.5 * model.distribution.components_distribution.prob([[1.0]]).numpy()
+    return Number(
+        float(first),
+        tolerance=0.006,
+        right="the point is nearer to the first mean, and equal weights cancel.",
+        mistakes=[
+            (float(second), "That is the second component's."),
+            (float(joint[0]), "That is weight times density; divide by the sum over both."),
+            (float(2 * joint[0]), "That is a density; multiply by the weight, then divide by "
+             "the sum over both."),
+            (2 / 3, "Not the distances but the densities count: exp of minus half the square."),
+        ],
+    )  # fmt: skip
+
+
+@exercise("04_clustering_and_dimension_reduction/2")
+def m_means():
+    """Write m_means(x, r): responsibility-weighted means, (k, d)."""
+
+    def means(x, r):
+        model = GaussianMixture(r.shape[1])
+        model.means = np.zeros((r.shape[1], x.shape[1]))
+        model.covariances = np.tile(np.eye(x.shape[1]), (r.shape[1], 1, 1))
+        model.m_step(x, r)
+        return model.means
+
+    def draw(rng):
+        return rng.normal(size=(12, 2)), rng.dirichlet(np.ones(3), size=12)
+
+    return Function(
+        means,
+        inputs=draw,
+        tolerance=1e-5,
+        right="each point counts for a component as far as that component made it.",
+        mistakes=[
+            (lambda x, r: r.T @ x, "That is a weighted sum; divide by the sum of the weights."),
+            (lambda x, r: r.T @ x / len(x), "Divide by each component's share of the points, "
+             "not by all n."),
+            (lambda x, r: means(x, np.eye(r.shape[1])[r.argmax(1)] + 1e-12), "Those are hard "
+             "assignments, as in k-means; use the responsibilities as weights."),
+            (lambda x, r: means(x, r).T, "Transpose it: shape (k, d) is wanted."),
+        ],
+    )  # fmt: skip
+
+
+@exercise("04_clustering_and_dimension_reduction/3")
+def noise():
+    """The noise of pPCA with two latents on eigenvalues 6, 3, 1.5, 0.9, 0.6."""
+    values = np.array([6, 3, 1.5, 0.9, 0.6])
+    _, truth = closed_form(np.diag(values), 2)
+    return Number(
+        float(truth),
+        tolerance=0.005,
+        right="it is the mean of the variances that were left out.",
+        mistakes=[
+            (values[2:].sum(), "That is what is left out in all; the noise is spread over d - q "
+             "directions."),
+            (values.mean(), "The first two eigenvalues are explained by the latents: leave "
+             "them out."),
+            (values[2:].sum() / 5, "Divide by the d - q directions that are left, not by d."),
+            (values[2:].sum() / values.sum(), "That is the share of variance left out."),
+        ],
+    )  # fmt: skip
+
+
+@exercise("04_clustering_and_dimension_reduction/4")
+def lonely_component():
+    """A likelihood that stands out, and a component that owns one point of a hundred."""
+    return Choice(
+        right_choice="b",
+        options=("a", "b", "c"),
+        why="a weight of 1/100 is one point's worth. Lower the floor and the likelihood rises "
+        "again: compare fits on points that were not used.",
+        wrong={
+            "a": "There is no global maximum without a floor; look at what the one component owns.",
+            "c": "EM has no step size, and no step lowers the likelihood.",
+        },
+    )

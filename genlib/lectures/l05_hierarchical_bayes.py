@@ -1,0 +1,313 @@
+"""Lecture 05: hierarchical Bayes."""
+
+import ipywidgets
+import numpy as np
+from scipy.stats import norm
+
+from genlib import plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.likelihood.hierarchical import EFFECTS, ERRORS, SCHOOLS, HierarchicalNormal
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: pooling
+
+
+@scene("pooling")
+class Pooling(Scene):
+    """Eight schools between no pooling and complete pooling, and what the data say of
+    the spread.
+    """
+
+    title = "How far do you pull eight schools together?"
+    alt = (
+        "Left: for each of eight schools, in blue its estimate with a bar of one standard error, "
+        "and beside it in vermillion its effect given the spread tau, pulled towards the common "
+        "mean, a grey line. Right: the posterior density of the spread, with a mark at tau. "
+        "Sliders set tau and the size of the standard errors."
+    )
+    size = (9.6, 4.2)
+
+    def controls(self):
+        return {
+            "tau": ipywidgets.FloatLogSlider(
+                value=8.0, base=10, min=-1, max=2.5, step=0.05,
+                description="spread τ (0.1: all pooled)", readout_format=".1f",
+            ),
+            "noise": slider("standard errors, times", 1.0, 0.1, 2.0, 0.1),
+            "average": ipywidgets.Checkbox(value=False, description="average over τ"),
+        }  # fmt: skip
+
+    def stage(self, fig):
+        left, right = fig.subplots(1, 2, width_ratios=(1.7, 1))
+        self.places = np.arange(len(SCHOOLS))
+        left.set(xlim=(-0.6, 7.7), ylim=(-36, 62), xticks=self.places, xticklabels=SCHOOLS)
+        left.set(xlabel="school", ylabel="effect of coaching (points)", title="Effects")
+        left.plot(self.places - 0.13, EFFECTS, "o", color=COLORS["p"], markersize=7)
+        self.noise_bars = left.vlines(self.places - 0.13, 0, 0, color=COLORS["p"], alpha=0.5)
+        self.bars = left.vlines(self.places + 0.13, 0, 0, color=COLORS["q"], linewidth=3, alpha=0.5)
+        (self.dots,) = left.plot(
+            self.places + 0.13, EFFECTS, "o", color=COLORS["q"], markersize=7
+        )  # fmt: skip
+        self.common = left.axhline(0, color=COLORS["mixture"], linestyle=":")
+        plots.label(left, 7.6, 55, "what was observed", "p", ha="right", fontsize=10)
+        plots.label(left, 7.6, 49, "what is believed", "q", ha="right", fontsize=10)
+        plots.label(left, 7.6, 43, "the common mean", "mixture", ha="right", fontsize=10)
+        right.set(xscale="log", xlim=(0.08, 400), ylim=(0, 1.5), yticks=[], xlabel="spread τ")
+        right.set(title="What the data say of τ", ylabel="density per unit of log τ")
+        self.tau = np.geomspace(0.08, 400, 300)
+        self.shade = plots.fill(right, self.tau, 0, 0, "highlight", 0.5)
+        self.mark = right.axvline(1, color=COLORS["q"])
+        return [self.noise_bars, self.bars, self.dots, self.common, self.shade, self.mark]
+
+    def update(self, tau, noise, average):
+        model = HierarchicalNormal(EFFECTS, noise * np.array(ERRORS))
+        exact = model.exact(400)
+        step = np.log(exact.tau[1] / exact.tau[0])
+        density = np.interp(np.log(self.tau), np.log(exact.tau), exact.weights / step)
+        plots.set_fill(self.shade, self.tau, 0, density)
+        weights = exact.weights if average else np.ones(1)
+        given = model.given_spread(exact.tau if average else [tau])
+        mean = weights @ given.theta_mean
+        spread = np.sqrt(weights @ (given.theta_variance + (given.theta_mean - mean) ** 2))
+        self.dots.set_ydata(mean)
+        self.bars.set_segments(_upright(self.places + 0.13, mean, spread))
+        self.noise_bars.set_segments(_upright(self.places - 0.13, EFFECTS, model.sigma))
+        self.common.set_ydata([weights @ given.mu_mean] * 2)
+        self.mark.set_xdata([tau, tau])
+        self.mark.set_visible(not average)
+        return {
+            "school A": f"{mean[0]:.1f} ± {spread[0]:.1f}",
+            "weight of the common mean for A": f"{weights @ given.pooling[:, 0]:.0%}",
+            "P(A helps more than C)": f"{weights @ _a_above_c(given):.0%}",
+            "log p(y)" if average else "log p(y | τ)": (
+                f"{exact.log_evidence if average else given.log_evidence[0]:.2f} nats"
+            ),
+        }
+
+
+def _upright(x, middle, half):
+    low, high = np.subtract(middle, half), np.add(middle, half)
+    return np.stack([np.c_[x, low], np.c_[x, high]], 1)
+
+
+def _a_above_c(given):
+    """P(theta_A > theta_C) at each tau: both are normal, and share what is unsure in mu."""
+    gap = given.theta_mean[:, 0] - given.theta_mean[:, 2]
+    shared = given.pooling[:, 0] * given.pooling[:, 2] * given.mu_variance
+    variance = given.theta_variance[:, 0] + given.theta_variance[:, 2] - 2 * shared
+    return norm.cdf(gap / np.sqrt(variance))
+
+
+# Explorer: funnel
+
+CENTRED, NON_CENTRED = "θ: centred", "z = θ / τ: non-centred"
+WIDTH = 1.5  # the standard deviation of log tau: Neal's funnel, whose v is 2 log tau
+STEPS = 30
+DIVERGED = 1000.0  # the energy error at which a sampler gives up, in nats
+
+
+def log_density(position, form):
+    """Return log p of positions ``(..., 2)``, up to a constant: ``(theta or z, log tau)``.
+
+    theta ~ N(0, tau), log tau ~ N(0, 1.5). Neal 2003, "Slice sampling", section 8.
+    """
+    place, log_tau = position[..., 0], position[..., 1]
+    prior = -((log_tau / WIDTH) ** 2) / 2
+    if form == NON_CENTRED:
+        return prior - place**2 / 2
+    return prior - (place * np.exp(-log_tau)) ** 2 / 2 - log_tau
+
+
+def gradient(position, form):
+    """Return the gradient of ``log_density``, ``(..., 2)``."""
+    place, log_tau = position[..., 0], position[..., 1]
+    if form == NON_CENTRED:
+        return np.stack([-place, -log_tau / WIDTH**2], -1)
+    precision = np.exp(-2 * log_tau)
+    return np.stack([-place * precision, -log_tau / WIDTH**2 + place**2 * precision - 1], -1)
+
+
+def leapfrog(position, momentum, step, form, steps=STEPS):
+    """Return the path's positions ``(k, 2)`` and energy errors ``(k,)``, the start included.
+
+    It ends after ``steps`` steps, or where the error first exceeds ``DIVERGED``.
+    """
+    energy = momentum @ momentum / 2 - log_density(position, form)
+    path, errors = [position], [0.0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(steps):
+            momentum = momentum + step / 2 * gradient(position, form)
+            position = position + step * momentum
+            momentum = momentum + step / 2 * gradient(position, form)
+            error = momentum @ momentum / 2 - log_density(position, form) - energy
+            path.append(position)
+            errors.append(error if np.isfinite(error) else np.inf)
+            if not abs(error) < DIVERGED:
+                break
+    return np.array(path), np.array(errors)
+
+
+@scene("funnel")
+class Funnel(Scene):
+    """A path of Hamiltonian Monte Carlo in a funnel, and in the coordinates that straighten it."""
+
+    title = "Roll a ball through the funnel"
+    alt = (
+        "Left: a density in the shape of a funnel over theta and log tau, with the path of a "
+        "sampler. Middle: the same density and path over z and log tau, where it is round. Right: "
+        "the path's energy error against the step on a logarithmic scale, with the line at which "
+        "it counts as diverged. Sliders set the step size and the start."
+    )
+    size = (9.8, 4.0)
+
+    def controls(self):
+        return {
+            "form": choice("the sampler moves in", [CENTRED, NON_CENTRED]),
+            "step": ipywidgets.FloatLogSlider(
+                value=0.5, base=10, min=-2, max=0, step=0.1, description="step size",
+                readout_format=".2f",
+            ),
+            "start": slider("start: log τ", 0.5, -4.0, 2.0, 0.25),
+        }  # fmt: skip
+
+    def stage(self, fig):
+        left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1, 1.1))
+        self.paths = []
+        for ax, form, name in ((left, CENTRED, "θ"), (middle, NON_CENTRED, "z")):
+            limits = (-8, 8, -5, 4) if form == CENTRED else (-4, 4, -5, 4)
+            levels = 10 - np.array([8, 4.5, 2, 0.5]) + (form == CENTRED) * WIDTH**2 / 2
+
+            def lifted(xy, form=form):  # above 0: matplotlib dashes the lines of negative levels
+                return 10 + log_density(xy, form)
+
+            plots.contour(ax, lifted, limits, levels, "p", 160)
+            ax.set(xlim=limits[:2], ylim=limits[2:], xlabel=name, ylabel="log τ")
+            ax.set_title(f"over {name} and log τ")
+            self.paths.append(ax.plot([], [], ".-", color=COLORS["q"], linewidth=1.2)[0])
+            self.paths.append(ax.plot([], [], "o", color=COLORS["mixture"], markersize=7)[0])
+        right.set(yscale="log", ylim=(1e-4, 1e5), xlim=(0, STEPS), xlabel="step of the path")
+        right.set(ylabel="energy error, size (nats)", title="Energy error")
+        right.axhline(DIVERGED, color=COLORS["mixture"], linestyle=":")
+        plots.label(right, 0.5, 1.4 * DIVERGED, "diverged", ha="left", fontsize=10)
+        (self.errors,) = right.plot([], [], ".-", color=COLORS["q"])
+        return [*self.paths, self.errors]
+
+    def update(self, form, step, start):
+        tau = np.exp(start)
+        begin = np.array([0.8 * (tau if form == CENTRED else 1.0), start])
+        path, errors = leapfrog(begin, np.array([0.6, -1.2]), step, form)
+        factor = np.exp(np.clip(path[:, 1], -50, 50))
+        theta, z = (path[:, 0], path[:, 0] / factor)
+        if form == NON_CENTRED:
+            theta, z = path[:, 0] * factor, path[:, 0]
+        for i, x in enumerate((theta, z)):
+            x, y = np.clip(x, -1e3, 1e3), np.clip(path[:, 1], -1e3, 1e3)
+            self.paths[2 * i].set_data(x, y)
+            self.paths[2 * i + 1].set_data(x[:1], y[:1])
+        self.errors.set_data(np.arange(len(errors)), np.clip(np.abs(errors), 1.2e-4, 8e4))
+        diverged = not abs(errors[-1]) < DIVERGED
+        return {
+            "steps done": f"{len(path) - 1} of {STEPS}",
+            "lowest log τ": f"{path[:, 1].min():.1f}",
+            "accepted with probability": "0: diverged"
+            if diverged
+            else f"{np.exp(-max(errors[-1], 0)):.2f}",
+            "longest stable step at the start": f"{2 * (tau if form == CENTRED else 1.0):.2f}",
+        }
+
+
+# Exercises
+
+
+@exercise("05_hierarchical_bayes/1")
+def partial_pooling():
+    """The mean of theta_A given mu = 8 and tau = 10, for y = 28 and sigma = 15."""
+    # A prior that all but fixes mu, 8 below the origin of y, gives the mean at a known mu.
+    given = HierarchicalNormal([28.0 - 8.0], [15.0], mean_scale=1e-3).given_spread([10.0])
+    return Number(
+        8 + float(given.theta_mean[0, 0]),
+        tolerance=0.05,
+        right="the noise is larger than the spread, so most of the way to 8 is gone.",
+        mistakes=[
+            (
+                8 + 20 * 225 / 325,
+                "You swapped the weights: the noisier the school, the more weight goes to mu.",
+            ),
+            (8 + 20 * 10 / 25, "Weigh by variances (the squares), not by standard deviations."),
+            (18.0, "That is the plain average; weigh by 1 / variance."),
+            (28.0, "That is no pooling; here the spread of the schools is known to be 10."),
+            (8.0, "That is complete pooling; it would be right for a spread of 0."),
+        ],
+    )
+
+
+@exercise("05_hierarchical_bayes/2")
+def shrink():
+    """Write shrink(y, sigma, mu, tau): the mean of every theta_j given mu and tau."""
+
+    def reference(y, sigma, mu, tau):
+        pooling = sigma**2 / (sigma**2 + tau**2)
+        return (1 - pooling) * y + pooling * mu
+
+    def inputs(rng):
+        n = rng.integers(2, 9)
+        tau = rng.choice([0.0, rng.uniform(0.5, 20)])  # also where all schools are alike
+        return rng.normal(5, 10, n), rng.uniform(5, 20, n), rng.normal(), tau
+
+    return Function(
+        reference,
+        inputs,
+        tolerance=1e-4,
+        right="it also holds for a spread of 0, where everyone gets mu.",
+        mistakes=[
+            (
+                lambda y, sigma, mu, tau: y + mu - reference(y, sigma, mu, tau),
+                "The weights are swapped: sigma^2 / (sigma^2 + tau^2) belongs to mu.",
+            ),
+            (
+                lambda y, sigma, mu, tau: (tau * y + sigma * mu) / (sigma + tau),
+                "Weigh by variances, not by standard deviations.",
+            ),
+            (
+                lambda y, sigma, mu, tau: reference(y, sigma, y.mean(), tau),
+                "You pull towards the mean of y; pull towards mu.",
+            ),
+        ],
+    )
+
+
+@exercise("05_hierarchical_bayes/3")
+def mean_field_width():
+    """The width of the mean-field fit to a Gaussian of correlation 0.9, as a share of the true."""
+    precision = np.linalg.inv([[1.0, 0.9], [0.9, 1.0]])
+    return Number(
+        float(1 / np.sqrt(precision[0, 0])),
+        tolerance=0.005,
+        right="it is the width of a slice, sqrt(1 - 0.9^2), and not that of the whole shadow.",
+        mistakes=[
+            (float(1 / precision[0, 0]), "That is the ratio of the variances; take its root."),
+            (1.0, "That is what KL(p||q) would give; the ELBO minimises KL(q||p)."),
+            (
+                0.9,
+                "That is the correlation; invert the covariance matrix and look at its diagonal.",
+            ),
+            (float(np.sqrt(precision[0, 0])), "You have the inverse: the fit is too narrow."),
+        ],
+    )
+
+
+@exercise("05_hierarchical_bayes/4")
+def which_form():
+    """Which form samples better when each school's standard error is a tenth?"""
+    return Choice(
+        right_choice="a",
+        options=("a", "b", "c"),
+        why="the data now fix each theta, and log tau is well away from the neck: nothing is left "
+        "to straighten, while z = (theta - mu) / tau would have to follow each move of mu and tau.",
+        wrong={
+            "b": "The non-centred form cures the funnel, and with such data there is none: look at "
+            "the table for strong data.",
+            "c": "It does: the table for strong data compares the two.",
+        },
+    )

@@ -1,0 +1,393 @@
+"""Lecture 06: kernel methods."""
+
+import functools
+
+import ipywidgets
+import numpy as np
+
+from genlib import plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.divergences import kernels
+from genlib.divergences.two_sample import permutation_test
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: bandwidth
+
+WEIGHTS, MEANS, SCALES = np.array([0.6, 0.4]), np.array([-1.5, 1.2]), np.array([0.35, 0.9])
+XS = np.linspace(-6, 6, 301)
+WIDTHS = np.geomspace(0.02, 3, 24)
+
+
+@scene("bandwidth")
+class Bandwidth(Scene):
+    """A kernel density estimate: its bumps, its bandwidth, and what new data make of it."""
+
+    title = "How wide should the bumps be?"
+    alt = (
+        "Left: the true density in blue, with a narrow and a wide hump, the data as ticks, and the "
+        "kernel density estimate in vermillion, the sum of one bump for each point. Right: the "
+        "average log-likelihood of the data themselves and of new data against the bandwidth; the "
+        "first rises without end to the left, the second has a peak. A slider sets the bandwidth."
+    )
+    size = (9.6, 4.0)
+
+    def controls(self):
+        return {
+            "bandwidth": ipywidgets.FloatLogSlider(
+                value=0.08, base=10, min=-1.6, max=0.4, step=0.05, description="bandwidth h",
+                readout_format=".2f",
+            ),
+            "n": choice("points", [10, 30, 100, 300], 30),
+            "draw": slider("another draw", 0, 0, 9, 1),
+        }  # fmt: skip
+
+    def stage(self, fig):
+        left, right = fig.subplots(1, 2, width_ratios=(1.4, 1))
+        truth = np.exp(log_truth(XS))
+        left.plot(XS, truth, color=COLORS["p"])
+        plots.fill(left, XS, 0, truth, "p", 0.15)
+        plots.label(left, -1.5, 0.72, "truth", "p")
+        plots.label(left, 5.6, 1.0, "estimate", "q", ha="right")
+        plots.label(left, 5.6, 0.9, "some of its bumps", "highlight", ha="right")
+        left.set(xlim=(-4.5, 5.8), ylim=(-0.08, 1.2), xlabel="x", ylabel="density")
+        left.set_title("The density")
+        (self.ticks,) = left.plot([], [], "|", color=COLORS["p"], markersize=9)
+        (self.line,) = left.plot([], [], color=COLORS["q"])
+        self.bumps = left.plot(XS, np.zeros((len(XS), 10)), color=COLORS["highlight"], linewidth=1)
+        right.set(xscale="log", xlim=(0.02, 3), ylim=(-4, 0.5), xlabel="bandwidth h")
+        right.set(ylabel="mean log-likelihood (nats)", title="Who likes it?")
+        right.axhline(_mean_under_truth(log_truth(XS)), color=COLORS["p"], linestyle=":")
+        plots.label(right, 2.9, -1.3, "the truth", "p", ha="right", fontsize=10)
+        plots.label(right, 2.9, 0.15, "the same data", "mixture", ha="right", fontsize=10)
+        plots.label(right, 2.9, -0.2, "new data", "q", ha="right", fontsize=10)
+        plots.label(right, 2.9, -0.55, "leave one out", "accent", ha="right", fontsize=10)
+        (self.inside,) = right.plot(WIDTHS, 0 * WIDTHS, color=COLORS["mixture"])
+        (self.new,) = right.plot(WIDTHS, 0 * WIDTHS, color=COLORS["q"])
+        (self.left_out,) = right.plot(WIDTHS, 0 * WIDTHS, "--", color=COLORS["accent"])
+        self.mark = right.axvline(1, 0, 0.57, color=COLORS["highlight"])
+        curves = [self.inside, self.new, self.left_out, self.mark]
+        return [self.ticks, self.line, *self.bumps, *curves]
+
+    def update(self, bandwidth, n, draw):
+        x = observations(n, draw)
+        self.ticks.set_data(x, np.full(n, -0.04))
+        bumps = np.exp(_log_bumps(XS, x, bandwidth))
+        estimate = bumps.mean(1)
+        self.line.set_data(XS, estimate)
+        for i, bump in enumerate(self.bumps):
+            bump.set_ydata(bumps[:, i] / n)
+        for curve, ys in zip((self.inside, self.new, self.left_out), _curves(n, draw), strict=True):
+            curve.set_ydata(ys)
+        self.mark.set_xdata([bandwidth, bandwidth])
+        new = _mean_under_truth(np.log(estimate + 1e-300))
+        loss = _mean_under_truth(log_truth(XS)) - new
+        return {
+            "new data": f"{new:.2f} nats",
+            "KL(truth‖estimate)": f"{loss:.2f} nats",
+            "best h for new data": f"{WIDTHS[_curves(n, draw)[1].argmax()]:.2f}",
+            "best h by leave-one-out": f"{WIDTHS[_curves(n, draw)[2].argmax()]:.2f}",
+        }
+
+
+def log_truth(x):
+    """Return the true log-density at ``x``, (m,): two Gaussians, one narrow and one wide."""
+    z = (np.asarray(x)[:, None] - MEANS) / SCALES
+    return np.log(np.exp(-(z**2) / 2) @ (WEIGHTS / SCALES / np.sqrt(2 * np.pi)))
+
+
+@functools.cache
+def observations(n, draw):
+    """Return ``n`` points of the truth, (n,); the first of a longer draw."""
+    rng = np.random.default_rng(draw)
+    which = (rng.uniform(size=300) > WEIGHTS[0]).astype(int)
+    return (MEANS[which] + SCALES[which] * rng.standard_normal(300))[:n]
+
+
+def _log_bumps(x, data, h):
+    return -(((x[:, None] - data) / h) ** 2) / 2 - np.log(h * np.sqrt(2 * np.pi))
+
+
+def _mean_under_truth(log_density):
+    return np.trapezoid(np.exp(log_truth(XS)) * log_density, XS)
+
+
+@functools.lru_cache(maxsize=40)
+def _curves(n, draw):
+    """Mean log-likelihood against ``WIDTHS``: of the data, of new data, and leaving one out."""
+    x, rows = observations(n, draw), []
+    for h in WIDTHS:
+        own = np.exp(_log_bumps(x, x, h))
+        others = (own.sum(1) - np.diag(own)) / (n - 1)
+        new = np.log(np.exp(_log_bumps(XS, x, h)).mean(1) + 1e-300)
+        left_out = np.log(others + 1e-300).mean()
+        rows.append((np.log(own.mean(1)).mean(), _mean_under_truth(new), left_out))
+    return np.array(rows).T
+
+
+# Explorer: embedding
+
+BELL, TWO_BELLS = "one bell", "two bells"
+GAUSSIAN, LINEAR = "Gaussian", "linear, x · y"
+WIDE_XS = np.linspace(-9, 9, 721)
+
+
+@scene("embedding")
+class Embedding(Scene):
+    """Two densities, their kernel mean embeddings, and the witness: the gap between
+    the embeddings.
+    """
+
+    title = "Two densities as two functions"
+    alt = (
+        "Left: the densities P in blue and Q in vermillion. Middle: their kernel mean embeddings, "
+        "smoother, in the same colours. Right: the witness, the difference of the embeddings, in "
+        "green. Sliders move Q, set its width and the kernel's bandwidth."
+    )
+    size = (9.8, 3.9)
+
+    def controls(self):
+        return {
+            "shape": choice("Q is", [BELL, TWO_BELLS], TWO_BELLS),
+            "shift": slider("mean of Q", 0.0, -3.0, 3.0, 0.1),
+            "scale": slider("scale of Q", 1.0, 0.4, 2.0, 0.1),
+            "bandwidth": ipywidgets.FloatLogSlider(
+                value=0.5, base=10, min=-1, max=1, step=0.05, description="bandwidth",
+                readout_format=".2f",
+            ),
+            "kernel": choice("kernel", [GAUSSIAN, LINEAR]),
+        }  # fmt: skip
+
+    def stage(self, fig):
+        self.axes = fig.subplots(1, 3)
+        titles = ("Densities", "Mean embeddings", "Witness = their gap")
+        for ax, title, high in zip(self.axes, titles, (0.85, 1.05, 0.6), strict=True):
+            ax.set(xlim=(-5, 5), ylim=(0, high), xlabel="x", title=title)
+        self.axes[0].set_ylabel("density")
+        self.axes[1].set_xlabel("t")
+        self.axes[2].set(ylim=(-0.6, 0.6), xlabel="t")
+        self.axes[2].axhline(0, color="#8c8c8c", linewidth=1)
+        self.lines = [
+            ax.plot(WIDE_XS, 0 * WIDE_XS, color=COLORS[c])[0] for ax in self.axes[:2] for c in "pq"
+        ]
+        self.shades = [plots.fill(self.axes[0], WIDE_XS, 0, 0, c, 0.15) for c in "pq"]
+        (self.witness,) = self.axes[2].plot(WIDE_XS, 0 * WIDE_XS, color=COLORS["critic"])
+        self.area = plots.fill(self.axes[2], WIDE_XS, 0, 0, "critic", 0.25)
+        plots.label(self.axes[0], -4.8, 0.78, "P", "p", ha="left", fontsize=13)
+        plots.label(self.axes[0], -4.8, 0.71, "Q", "q", ha="left", fontsize=13)
+        return [*self.lines, *self.shades, self.witness, self.area]
+
+    def update(self, shape, shift, scale, bandwidth, kernel):
+        # The components of Q, with mean ``shift`` and standard deviation ``scale`` in both shapes.
+        apart = 0.9 * scale if shape == TWO_BELLS else 0.0
+        parts = {
+            "p": ([0.0], 1.0),
+            "q": ([shift - apart, shift + apart], np.sqrt(scale**2 - apart**2)),
+        }
+        densities, embeddings = {}, {}
+        for name, (means, width) in parts.items():
+            densities[name] = _bells(WIDE_XS, means, width)
+            if kernel == LINEAR:
+                embeddings[name] = WIDE_XS * np.mean(means)
+            else:
+                wide = np.hypot(bandwidth, width)  # a Gaussian, blurred by a Gaussian
+                embeddings[name] = bandwidth * np.sqrt(2 * np.pi) * _bells(WIDE_XS, means, wide)
+        for line, ys in zip(self.lines, [*densities.values(), *embeddings.values()], strict=True):
+            line.set_ydata(ys)
+        for shade, ys in zip(self.shades, densities.values(), strict=True):
+            plots.set_fill(shade, WIDE_XS, 0, ys)
+        witness = embeddings["p"] - embeddings["q"]
+        self.witness.set_ydata(witness)
+        plots.set_fill(self.area, WIDE_XS, 0, witness)
+        tall = kernel == LINEAR
+        self.axes[1].set_ylim(*((-4, 4) if tall else (0, 1.05)))
+        self.axes[2].set_ylim(*((-8, 8) if tall else (-0.6, 0.6)))
+        on_p, on_q = (np.trapezoid(densities[name] * witness, WIDE_XS) for name in "pq")
+        squared = max(on_p - on_q, 0.0)
+        return {
+            "mean of the witness on P": on_p,
+            "on Q": on_q,
+            "MMD² (the difference)": f"{squared:.4f}",
+            "MMD": f"{np.sqrt(squared):.3f}",
+        }
+
+
+def _bells(x, means, width):
+    """The equal mixture of Gaussians of one width, at ``x``."""
+    z = (x[:, None] - np.asarray(means)) / width
+    return np.exp(-(z**2) / 2).mean(1) / (width * np.sqrt(2 * np.pi))
+
+
+# Explorer: permutation
+
+MOST, DEALS = 80, 250
+
+
+@scene("permutation")
+class Permutation(Scene):
+    """The permutation test: MMD^2 of two samples, among that of the same points dealt out anew."""
+
+    title = "Are these two samples from one distribution?"
+    alt = (
+        "Left: two samples, X in blue and Y in vermillion, each a row of dots under its histogram. "
+        "Right: a grey histogram of MMD squared for the pooled points dealt out at random, with a "
+        "green line at that of the samples themselves. Sliders set the shift, the number of "
+        "points, the bandwidth and the draw."
+    )
+    size = (9.6, 3.8)
+
+    def controls(self):
+        return {
+            "shift": slider("true shift of Q", 0.6, 0.0, 2.0, 0.1),
+            "n": slider("points each", 40, 10, MOST, 10),
+            "bandwidth": ipywidgets.FloatLogSlider(
+                value=1.0, base=10, min=-2, max=1, step=0.1, description="bandwidth",
+                readout_format=".2f",
+            ),
+            "draw": slider("another draw", 0, 0, 19, 1),
+        }  # fmt: skip
+
+    def stage(self, fig):
+        left, self.right = fig.subplots(1, 2)
+        left.set(xlim=(-4, 6), ylim=(-0.2, 1.0), xlabel="x", ylabel="density", title="The samples")
+        left.axhline(0, color="#8c8c8c", linewidth=1)
+        self.edges = np.linspace(-4, 6, 21)
+        self.bars, self.dots = [], []
+        for role, name, y in (("p", "X from P", 0.92), ("q", "Y from Q", 0.84)):
+            self.bars.append(left.stairs(np.zeros(20), self.edges, fill=True, alpha=0.3,
+                                         color=COLORS[role]))  # fmt: skip
+            self.dots += left.plot([], [], ".", color=COLORS[role], markersize=5)
+            plots.label(left, 5.9, y, name, role, ha="right")
+        self.right.set(xlim=(-0.1, 0.5), ylim=(0, 0.5), ylabel="share of the deals")
+        self.right.set(xlabel="MMD² (unbiased estimate)", title="Dealt out at random")
+        self.null = self.right.stairs(np.zeros(40), np.linspace(0, 1, 41), fill=True, alpha=0.5,
+                                      color=COLORS["mixture"])  # fmt: skip
+        self.mark = self.right.axvline(0, 0, 0.8, color=COLORS["critic"], linewidth=3)
+        self.right.locator_params(axis="x", nbins=5)
+        plots.label(self.right, 0.98, 0.91, "the samples as they are", "critic", ha="right",
+                    transform=self.right.transAxes)  # fmt: skip
+        plots.label(self.right, 0.98, 0.83, f"{DEALS} random deals", "mixture", ha="right",
+                    transform=self.right.transAxes)  # fmt: skip
+        return [*self.bars, *self.dots, self.null, self.mark]
+
+    def update(self, shift, n, bandwidth, draw):
+        rng = np.random.default_rng(draw)
+        x, y = rng.standard_normal((2, MOST))[:, :n]
+        y = y + shift
+        for bars, dots, z, row in zip(self.bars, self.dots, (x, y), (-0.06, -0.13), strict=True):
+            bars.set_data(np.histogram(z, self.edges, density=True)[0])
+            dots.set_data(z, np.full(n, row))
+        test = permutation_test(x, y, kernels.rbf(bandwidth), DEALS, seed=draw)
+        reach = max(np.abs(test.null).max(), abs(test.mmd2))
+        limit = next(limit for limit in (0.02, 0.05, 0.1, 0.2, 0.5, 2.0) if reach < 0.95 * limit)
+        self.right.set_xlim(-limit, limit)
+        edges = np.linspace(-limit, limit, 61)
+        self.null.set_data(np.histogram(test.null, edges)[0] / DEALS, edges)
+        self.mark.set_xdata([test.mmd2, test.mmd2])
+        verdict = "differ" if test.p_value <= 0.05 else "no difference shown"
+        return {
+            "MMD²": f"{test.mmd2:.4f}",
+            "p-value": test.p_value,
+            "at level 5 %": verdict,
+            "the truth": "P = Q" if shift == 0 else "P ≠ Q",
+        }
+
+
+# Exercises
+
+
+@exercise("06_kernel_methods/1")
+def blurred():
+    """The standard deviation of a KDE of bandwidth 1.5 on much data of standard deviation 2."""
+    return Number(
+        float(np.hypot(2.0, 1.5)),
+        tolerance=0.01,
+        right="variances of independent parts add, so a KDE is always wider than its data.",
+        mistakes=[
+            (3.5, "Variances add, not standard deviations."),
+            (float(2.0**2 + 1.5**2), "That is the variance; take its root."),
+            (2.0, "That is the data alone; each point's bump adds its own variance."),
+            (float(np.sqrt(2.0**2 - 1.5**2)), "The noise adds to the variance."),
+        ],
+    )
+
+
+def _unbiased(k_xx, k_yy, k_xy):
+    n, m = len(k_xx), len(k_yy)
+    within_x = (k_xx.sum() - np.trace(k_xx)) / (n * (n - 1))
+    within_y = (k_yy.sum() - np.trace(k_yy)) / (m * (m - 1))
+    return within_x + within_y - 2 * k_xy.mean()
+
+
+@exercise("06_kernel_methods/2")
+def mmd_from_tables():
+    """Write mmd2(k_xx, k_yy, k_xy): the unbiased MMD^2 from three Gram matrices."""
+
+    def inputs(rng):
+        n, m = rng.integers(3, 8, size=2)
+        x, y = rng.normal(size=n), rng.normal(0.5, 1.5, size=m)
+        tables = (np.exp(-((a[:, None] - b) ** 2) / 2) for a, b in ((x, x), (y, y), (x, y)))
+        return tuple(tables)
+
+    return Function(
+        _unbiased,
+        inputs,
+        tolerance=1e-5,
+        right="without the diagonal nothing is left that pulls it above 0 where P = Q.",
+        mistakes=[
+            (
+                lambda k_xx, k_yy, k_xy: k_xx.mean() + k_yy.mean() - 2 * k_xy.mean(),
+                "That is the biased form: leave the diagonals out and divide by n (n - 1).",
+            ),
+            (
+                lambda k_xx, k_yy, k_xy: _unbiased(k_xx, k_yy, k_xy / 2),
+                "The mixed term counts twice.",
+            ),
+            (
+                lambda k_xx, k_yy, k_xy: -_unbiased(k_xx, k_yy, k_xy),
+                "The sign is wrong: likeness within a sample counts for MMD, between them against.",
+            ),
+            (
+                lambda k_xx, k_yy, k_xy: (
+                    (k_xx.sum() - np.trace(k_xx)) / k_xx.size
+                    + (k_yy.sum() - np.trace(k_yy)) / k_yy.size
+                    - 2 * k_xy.mean()
+                ),
+                "Without the diagonal there are n (n - 1) pairs, not n^2.",
+            ),
+        ],
+    )
+
+
+@exercise("06_kernel_methods/3")
+def p_value():
+    """The p-value when 4 of 99 random deals reach the MMD of the samples themselves."""
+    return Number(
+        (4 + 1) / (99 + 1),
+        tolerance=0.0002,
+        right="the samples as they are count as one of the hundred deals.",
+        mistakes=[
+            (4 / 99, "Count the samples as they are among the deals, above and below."),
+            (4 / 100, "Count the samples as they are among those that reach, too."),
+            (5 / 99, "Count the samples as they are among all deals, too."),
+            (
+                1 - 0.05,
+                "That is the share that stays below; the p-value is the share that reaches.",
+            ),
+        ],
+    )
+
+
+@exercise("06_kernel_methods/4")
+def blind_kernel():
+    """Which kernel cannot tell N(0, 1) from a density of the same mean and variance?"""
+    return Choice(
+        right_choice="linear",
+        options=("linear", "gaussian", "energy"),
+        why="its embedding keeps the mean and nothing else, so its MMD is the gap of the means.",
+        wrong={
+            "gaussian": "Two densities whose Gaussian embeddings agree are equal; try it in the "
+            "explorer.",
+            "energy": "Its squared MMD is half the energy distance, which is 0 only for P = Q.",
+        },
+    )

@@ -1,0 +1,401 @@
+"""Lecture 10: the Kullback-Leibler divergence."""
+
+import numpy as np
+import tensorflow as tf
+from matplotlib.colors import BoundaryNorm
+from tensorflow_probability import distributions as tfd
+
+from genlib import divergences, plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.divergences import kl
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: kl
+
+FORWARD, REVERSE = "KL(P‖Q)", "KL(Q‖P)"
+INTEGRANDS = {FORWARD: "p(x) log (p(x) / q(x))", REVERSE: "q(x) log (q(x) / p(x))"}
+# Few heights for the right panel: each change redraws the axes.
+HEIGHTS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+@scene("kl")
+class KL(Scene):
+    """KL between two Gaussians: the densities, and the integrand whose signed area it is."""
+
+    title = "The Kullback-Leibler divergence of two Gaussians"
+    alt = (
+        "Left: the densities of two Gaussians, P in blue and Q in vermillion. Right: the integrand "
+        "of the Kullback-Leibler divergence; its area above zero less its area below is the "
+        "divergence. Sliders move the mean and the scale of both."
+    )
+    size = (9.4, 3.8)
+
+    def controls(self):
+        return {
+            "mean_q": slider("mean of Q", 1.5, -4.0, 4.0, 0.1),
+            "scale_q": slider("scale of Q", 1.0, 0.3, 3.0, 0.1),
+            "mean_p": slider("mean of P", 0.0, -4.0, 4.0, 0.1),
+            "scale_p": slider("scale of P", 1.0, 0.3, 3.0, 0.1),
+            "direction": choice("integrand of", [FORWARD, REVERSE]),
+        }
+
+    def stage(self, fig):
+        xs = self.xs = np.linspace(-10, 10, 601, dtype=np.float32)
+        left, right = self.axes = fig.subplots(1, 2)
+        left.set(title="Densities", xlabel="x", ylabel="density", xlim=(-8, 8), ylim=(0, 1.6))
+        right.set(
+            title=INTEGRANDS[FORWARD],
+            xlabel="x",
+            ylabel="integrand (nats per unit x)",
+            xlim=(-8, 8),
+            ylim=(-1, 1),
+        )
+        for ax in self.axes:
+            ax.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
+        right.axhline(0, color="#8c8c8c", linewidth=1)
+        plots.label(right, 0.98, 0.98, "adds", "highlight", ha="right", va="top",
+                    transform=right.transAxes)  # fmt: skip
+        plots.label(right, 0.98, 0.02, "takes away", "accent", ha="right",
+                    transform=right.transAxes)  # fmt: skip
+        self.curves, self.shades, self.names = {}, {}, {}
+        for name in ("p", "q"):
+            (self.curves[name],) = left.plot(xs, 0 * xs, color=COLORS[name], linewidth=2)
+            self.shades[name] = plots.fill(left, xs, 0, 0, name)
+            self.names[name] = plots.label(left, 0, 0, name.upper(), name, fontsize=13)
+        self.above = plots.fill(right, xs, 0, 0, "highlight", 0.6)
+        self.below = plots.fill(right, xs, 0, 0, "accent", 0.6)
+        (self.line,) = right.plot(xs, 0 * xs, color=COLORS["mixture"], linewidth=2)
+        left_moving = [*self.curves.values(), *self.shades.values(), *self.names.values()]
+        return [*left_moving, self.above, self.below, self.line]
+
+    def update(self, mean_q, scale_q, mean_p, scale_p, direction):
+        parameters = tf.constant([mean_p, scale_p, mean_q, scale_q], tf.float32)
+        forward, reverse, entropy, log_p, log_q = (
+            value.numpy() for value in _numbers(parameters, self.xs)
+        )
+        for name, log_density in (("p", log_p), ("q", log_q)):
+            ys = np.exp(log_density)
+            self.curves[name].set_ydata(ys)
+            plots.set_fill(self.shades[name], self.xs, 0, ys)
+        peak_p, peak_q = np.exp(log_p).max(), np.exp(log_q).max()
+        top = _first_above(max(peak_p, peak_q), (0.5, 1, 2))
+        self.axes[0].set_ylim(0, top)
+        on_top = abs(mean_p - mean_q) < 0.6 and abs(peak_p - peak_q) < 0.1 * top
+        self.names["p"].set_position((mean_p, peak_p + (0.11 if on_top else 0.02) * top))
+        self.names["q"].set_position((mean_q, peak_q + 0.02 * top))
+
+        first, second = (log_p, log_q) if direction == FORWARD else (log_q, log_p)
+        ys = np.exp(first) * (first - second)
+        self.line.set_ydata(ys)
+        plots.set_fill(self.above, self.xs, 0, np.maximum(ys, 0))
+        plots.set_fill(self.below, self.xs, 0, np.minimum(ys, 0))
+        height = _first_above(ys.max(), HEIGHTS)
+        self.axes[1].set_ylim(-max(0.5, 0.1 * height), height)
+        self.axes[1].set_title(INTEGRANDS[direction])
+        numbers = {
+            FORWARD: forward,
+            REVERSE: reverse,
+            "entropy H(P)": entropy,
+            "cross-entropy H(P, Q) = H(P) + KL(P‖Q)": entropy + forward,
+        }
+        return {name: f"{value:.3f} nats" for name, value in numbers.items()}
+
+
+def _first_above(value, heights):
+    return next(height for height in heights if value < 0.85 * height)
+
+
+@tf.function(input_signature=[tf.TensorSpec([4]), tf.TensorSpec([None])])
+def _numbers(parameters, xs):
+    """Divergences, entropy and log-densities from ``(mean_p, scale_p, mean_q, scale_q)``."""
+    p = tfd.Normal(parameters[0], parameters[1])
+    q = tfd.Normal(parameters[2], parameters[3])
+    kls = divergences.kl(p, q), divergences.kl(q, p)
+    return *kls, p.entropy(), p.log_prob(xs), q.log_prob(xs)
+
+
+# Explorer: kl_fit
+
+HUMP = 0.6  # the scale of each hump of P
+MEANS, SCALES, STEP = (-4.0, 4.0), (0.3, 4.0), 0.2
+LEVELS = (0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # nats above the lowest value
+
+
+@scene("kl_fit")
+class KLFit(Scene):
+    """A Gaussian fitted to two humps: the two directions of KL, each with its own best fit."""
+
+    title = "One Gaussian for two humps"
+    alt = (
+        "Left: the density of P, two humps in blue, a Gaussian Q in vermillion, and dashed the "
+        "best Gaussians for the chosen direction of the Kullback-Leibler divergence. Right: a map "
+        "of that divergence over the mean and the scale of Q, with a dot for Q and stars where it "
+        "is lowest."
+    )
+    size = (9.4, 4.0)
+
+    def controls(self):
+        return {
+            "separation": slider("distance of P's humps", 4.0, 0.0, 6.0, STEP),
+            "mean": slider("mean of Q", 1.0, *MEANS, 0.1),
+            "scale": slider("scale of Q", 1.0, *SCALES, 0.05),
+            "direction": choice("map of", [FORWARD, REVERSE]),
+        }
+
+    def stage(self, fig):
+        self.xs = np.linspace(-7, 7, 401)
+        left, right = fig.subplots(1, 2)
+        self.left = left
+        left.set(title="Densities", xlabel="x", ylabel="density", xlim=(-7, 7), ylim=(0, 1.5))
+        self.curves, self.shades, self.names = {}, {}, {}
+        for name in ("p", "q"):
+            (self.curves[name],) = left.plot(self.xs, 0 * self.xs, color=COLORS[name], zorder=3)
+            self.shades[name] = plots.fill(left, self.xs, 0, 0, name)
+            self.names[name] = plots.label(left, 0, 0, name.upper(), name, fontsize=13)
+        dashes = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.3, "zorder": 4}
+        self.best = [left.plot(self.xs, 0 * self.xs, **dashes)[0] for _ in range(3)]
+        plots.label(left, 0.02, 0.98, "dashed: every Q with a ★", ha="left", va="top",
+                    fontsize=10, transform=left.transAxes)  # fmt: skip
+
+        # The scale's axis is that of its logarithm, so that the map is an evenly spaced image.
+        low, high = np.log2(SCALES)
+        right.set(title="The divergence of every Q", xlabel="mean of Q", ylabel="scale of Q",
+                  xlim=MEANS, ylim=(low, high))  # fmt: skip
+        ticks = (0.3, 0.5, 1, 2, 4)
+        right.set_yticks(np.log2(ticks), [f"{tick:g}" for tick in ticks])
+        right.grid(False)
+        means, scales = np.linspace(*MEANS, 121), np.geomspace(*SCALES, 81)
+        self.grid = means, scales[:, None]
+        self.map = right.imshow(
+            np.zeros((81, 121)), extent=(*MEANS, low, high), origin="lower", aspect="auto",
+            interpolation="bilinear", interpolation_stage="data", cmap="viridis_r",
+            norm=BoundaryNorm(LEVELS, 256, extend="max"),
+        )  # fmt: skip
+        bar = right.figure.colorbar(self.map, ax=right, label="nats above the lowest")
+        bar.set_ticks(LEVELS[:-1], labels=[f"{level:g}" for level in LEVELS[:-1]])
+        mark = {"markeredgecolor": "white", "linestyle": "none"}
+        (self.stars,) = right.plot([], [], "*", ms=17, color="black", zorder=5, **mark)
+        (self.dot,) = right.plot([], [], "o", ms=11, mew=2, color=COLORS["q"], zorder=6, **mark)
+        self.optima = _reverse_optima()
+        self.numbers = _fit_numbers()
+        left_moving = [*self.curves.values(), *self.shades.values(), *self.names.values()]
+        return [*left_moving, *self.best, self.map, self.stars, self.dot]
+
+    def update(self, separation, mean, scale, direction):
+        ys = {"p": _two_humps(self.xs, separation), "q": _bell(self.xs, mean, scale)}
+        for name, place in (("p", -separation / 2), ("q", mean)):
+            self.curves[name].set_ydata(ys[name])
+            plots.set_fill(self.shades[name], self.xs, 0, ys[name])
+            self.names[name].set_position((place, ys[name].max() + 0.01))
+        self.left.set_ylim(0, 0.8 if ys["q"].max() < 0.7 else 1.5)
+        if abs(mean + separation / 2) < 0.7 and abs(ys["p"].max() - ys["q"].max()) < 0.15:
+            self.names["p"].set_position((-separation / 2 - 0.9, ys["p"].max() + 0.01))
+
+        if direction == FORWARD:
+            values, best = _forward(*self.grid, separation), [_fit_moments(separation)]
+        else:
+            values, best = _reverse(*self.grid, separation), self.optima[round(separation / STEP)]
+        lowest = min(_map_of(direction)(m, s, separation) for m, s in best)
+        self.map.set_data(np.maximum(values - lowest, 0))
+        for i, line in enumerate(self.best):
+            line.set_ydata(_bell(self.xs, *best[i]) if i < len(best) else np.nan * self.xs)
+        self.stars.set_data([m for m, _ in best], [np.log2(s) for _, s in best])
+        self.dot.set_data([mean], [np.log2(scale)])
+
+        forward, reverse = self.numbers(
+            *(tf.constant(v, tf.float32) for v in (separation, mean, scale))
+        )
+        return {
+            FORWARD: f"{abs(forward):.3f} nats",
+            REVERSE: f"{abs(reverse):.3f} nats",
+            f"★ of {direction}": ", ".join(f"N({m:.2f}, {s:.2f}²)" for m, s in best),
+        }
+
+
+def _bell(x, mean, scale):
+    return np.exp(-(((x - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
+
+
+def _two_humps(x, separation):
+    return (_bell(x, -separation / 2, HUMP) + _bell(x, separation / 2, HUMP)) / 2
+
+
+def _fit_moments(separation):
+    """The mean and the scale of P, where the forward KL is lowest."""
+    return 0.0, np.hypot(HUMP, separation / 2)
+
+
+# The maps are right up to a constant, for it is only their height above the lowest that shows.
+
+
+def _forward(mean, scale, separation):
+    variance = _fit_moments(separation)[1] ** 2
+    return np.log(scale) + (variance + mean**2) / (2 * scale**2)
+
+
+def _standard_normal(points):
+    z = np.linspace(-5, 5, points)
+    return z, np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
+
+
+def _reverse(mean, scale, separation):
+    """``-H(Q) - E_Q log p``, with log p = -x^2 / (2 HUMP^2) + log cosh(x tilt) + constant."""
+    tilt = separation / 2 / HUMP**2
+    z, weights = _standard_normal(41)
+    x = np.abs(tilt * (np.asarray(mean)[..., None] + np.asarray(scale)[..., None] * z))
+    log_cosh = (x + np.log1p(np.exp(-2 * x))) @ weights - np.log(2)
+    return -np.log(scale) + (mean**2 + scale**2) / (2 * HUMP**2) - log_cosh
+
+
+def _map_of(direction):
+    return _forward if direction == FORWARD else _reverse
+
+
+def _reverse_optima():
+    """The local minima of the reverse KL, (mean, scale), for each place of the separation slider.
+
+    Gradient descent from each hump and from the middle. By symmetry the middle's mean stays at 0;
+    the second derivative there is positive, though barely so for humps far apart.
+    """
+    separation = STEP * np.arange(31)
+    half = separation / 2
+    mean = np.stack([-half, 0 * half, half])
+    scale = np.stack([0 * half + HUMP, _fit_moments(separation)[1], 0 * half + HUMP])
+    tilt = half[:, None] / HUMP**2
+    z, weights = _standard_normal(241)
+    for _ in range(400):
+        pull = np.tanh(tilt * (mean[..., None] + scale[..., None] * z)) * tilt
+        mean = mean - 0.05 * (mean / HUMP**2 - pull @ weights)
+        scale = scale - 0.05 * (scale / HUMP**2 - 1 / scale - pull @ (weights * z))
+    return [_distinct(zip(mean[:, i], scale[:, i], strict=True)) for i in range(len(separation))]
+
+
+def _distinct(fits):
+    fits = [(m if abs(m) > 1e-6 else 0.0, s) for m, s in fits]  # no -0.00 in what is printed
+    found = []
+    for m, s in fits:
+        if all(abs(m - other) > 0.15 for other, _ in found):
+            found.append((float(m), float(s)))
+    return found
+
+
+def _fit_numbers():
+    """Return a compiled function of the three sliders: KL both ways, in nats."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.float32)] * 3, autograph=False)
+    def numbers(separation, mean, scale):
+        humps = tfd.Normal(tf.stack([-separation / 2, separation / 2]), tf.constant([HUMP, HUMP]))
+        p = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), humps)
+        q = tfd.Normal(mean, scale)
+        return divergences.kl(p, q), divergences.kl(q, p)
+
+    return numbers
+
+
+# Exercises
+
+
+@exercise("10_kl/1")
+def forward_kl():
+    """KL(P || Q) in nats, P = N(0, 1), Q = N(1, 2) (2 is the standard deviation)."""
+    p, q = tfd.Normal(0.0, 1.0), tfd.Normal(1.0, 2.0)
+    truth = float(kl(p, q))
+    return Number(
+        truth,
+        tolerance=0.005,
+        right="the wide Q puts mass wherever P has some, so coding P with Q costs little.",
+        mistakes=[
+            (float(kl(q, p)), "That is the reverse KL; swap the arguments."),
+            (truth / np.log(2), "That is in bits; nats use the natural logarithm."),
+            (
+                float(kl(p, tfd.Normal(1.0, np.sqrt(2.0)))),
+                "The 2 is Q's standard deviation, not its variance.",
+            ),
+            (-truth, "The sign is wrong: KL is never negative."),
+        ],
+    )
+
+
+@exercise("10_kl/2")
+def kl_bernoulli():
+    """Write kl_bernoulli(p, q): the KL in nats between two Bernoulli distributions."""
+
+    def reference(p, q):
+        return kl(tfd.Bernoulli(probs=p), tfd.Bernoulli(probs=q))
+
+    return Function(
+        reference,
+        inputs=lambda rng: tuple(rng.uniform(0.05, 0.95, size=2)),
+        tolerance=1e-4,
+        right="both outcomes count, each weighted by its probability under P.",
+        mistakes=[
+            (lambda p, q: reference(q, p), "That is the reverse KL; swap p and q."),
+            (lambda p, q: reference(p, q) / np.log(2), "That is in bits; use np.log."),
+            (lambda p, q: -reference(p, q), "The sign is wrong: KL is never negative."),
+            (
+                lambda p, q: p * np.log(p / q),
+                "That counts the outcome 1 only; add the term for the outcome 0.",
+            ),
+            (
+                lambda p, q: -p * np.log(q) - (1 - p) * np.log(1 - q),
+                "That is the cross-entropy; subtract the entropy of P.",
+            ),
+        ],
+    )
+
+
+@exercise("10_kl/3")
+def which_direction():
+    """A fitted model gives sharp samples, all from one of P's modes: which KL was minimised?"""
+    return Choice(
+        "KL(Q||P)",
+        ["KL(P||Q)", "KL(Q||P)"],
+        "the reverse KL asks nothing of Q where P has a mode that Q ignores.",
+        wrong={
+            "KL(P||Q)": "That is the forward KL; a mode of P where q is almost 0 costs it dearly.",
+        },
+    )
+
+
+@exercise("10_kl/4")
+def moment_match():
+    """Write best_gaussian(weights, means, scales) -> [mean, scale]: the forward KL's best Q."""
+
+    def reference(weights, means, scales):
+        mean, second = _moments(weights, means, scales)
+        return np.array([mean, np.sqrt(second - mean**2)])
+
+    def variance(weights, means, scales):
+        mean, second = _moments(weights, means, scales)
+        return np.array([mean, second - mean**2])
+
+    def within_only(weights, means, scales):
+        mean, _ = _moments(weights, means, scales)
+        return np.array([mean, np.sqrt(weights @ scales**2)])
+
+    def unweighted(weights, means, scales):
+        return reference(np.full(len(means), 1 / len(means)), means, scales)
+
+    def heaviest(weights, means, scales):
+        return np.array([means[weights.argmax()], scales[weights.argmax()]])
+
+    return Function(
+        reference,
+        inputs=lambda rng: (
+            rng.dirichlet([2.0, 2.0, 2.0]), rng.normal(0, 2, size=3), rng.uniform(0.3, 1.5, size=3)
+        ),
+        tolerance=1e-4,
+        right="the forward KL keeps P's mean and P's variance, however many humps P has.",
+        mistakes=[
+            (variance, "The second number is the variance; the scale is its square root."),
+            (within_only, "The spread of the means is missing: Var = E[x^2] - mean^2."),
+            (unweighted, "Weight each hump by its weight."),
+            (heaviest, "That is one hump, where the reverse KL may end; match P's moments."),
+        ],
+    )  # fmt: skip
+
+
+def _moments(weights, means, scales):
+    """The mean of a mixture of Gaussians, and its mean square."""
+    return weights @ means, weights @ (means**2 + scales**2)

@@ -1,0 +1,448 @@
+"""Lecture 12: the Wasserstein distance."""
+
+import numpy as np
+from matplotlib.collections import LineCollection
+from tensorflow_probability import distributions as tfd
+
+from genlib import divergences, plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.divergences import total_variation
+from genlib.divergences.samples import emd, wasserstein_1d
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: coupling
+
+P = np.array([4, 1, 0, 3, 0, 2])  # shovelfuls in bins 0 to 5
+Q = np.array([0, 3, 3, 0, 4, 0])
+BINS = np.arange(len(P), dtype=float)
+DISTANCE = np.abs(BINS[:, None] - BINS)
+SPREAD, NEAREST, CROSSED = "spread out", "nearest first", "crossed"
+
+
+@scene("coupling")
+class Coupling(Scene):
+    """Two small piles of earth, and the plans that turn one into the other: arrows and a matrix."""
+
+    title = "From one pile to the other: a transport plan and its work"
+    alt = (
+        "Left: pile P in blue above and pile Q in vermillion below, joined by lines as thick as "
+        "the earth that each carries. Middle: the same plan as a matrix of squares. Right: its "
+        "work as a bar, beside the line of the least work. A slider mixes a plan with the cheapest."
+    )
+    size = (9.4, 4.2)
+
+    def controls(self):
+        return {
+            "plan": choice("begin with", [NEAREST, SPREAD, CROSSED]),
+            "cheapest": slider("share of the cheapest plan", 0.0, 0.0, 1.0, 0.05),
+        }
+
+    def stage(self, fig):
+        left, middle, right = fig.subplots(1, 3, width_ratios=(1.6, 1.3, 0.55))
+        draw_piles(left)
+        left.set_title("Who goes where")
+        ends = [[(i, 0), (j, -4)] for i in BINS for j in BINS]
+        self.lines = LineCollection(ends, colors=COLORS["highlight"], alpha=0.85)
+        left.add_collection(self.lines)
+
+        middle.imshow(DISTANCE, cmap="Greys", vmin=0, vmax=14)
+        middle.grid(False)
+        middle.set(title="As a matrix (darker: farther)", xlabel="to bin", ylabel="from bin")
+        middle.set(xticks=BINS, yticks=BINS)
+        middle.tick_params(length=0)
+        for i, shovels in enumerate(P):
+            plots.label(middle, 5.75, i, str(shovels), "p", va="center")
+        for j, shovels in enumerate(Q):
+            plots.label(middle, j, -0.85, str(shovels), "q", va="center")
+        middle.set(xlim=(-0.5, 6.0), ylim=(5.5, -1.2))
+        for side in middle.spines.values():
+            side.set_visible(False)
+        grid = np.meshgrid(BINS, BINS, indexing="xy")
+        self.squares = middle.scatter(*grid, s=0, marker="s", color=COLORS["highlight"])
+
+        self.plans = {SPREAD: np.outer(P, Q) / P.sum(), NEAREST: _nearest(), CROSSED: _crossed()}
+        self.best = _sorted()
+        self.least = float((self.best * DISTANCE).sum())
+        right.set(title="Work", ylabel="shovelfuls × bins", xticks=[], xlim=(-1, 2), ylim=(0, 32))
+        (self.bar,) = right.bar([0], [0], width=1.4, color=COLORS["highlight"])
+        mark = right.axhline(self.least, color=COLORS["mixture"], linewidth=2)
+        plots.label(right, 1.35, self.least + 0.3, "least", fontsize=10)
+        return [self.lines, self.squares, self.bar, mark]
+
+    def update(self, plan, cheapest):
+        moved = (1 - cheapest) * self.plans[plan] + cheapest * self.best
+        work = float((moved * DISTANCE).sum())
+        self.lines.set_linewidths(4 * moved.ravel())
+        self.squares.set_sizes(110 * moved.ravel())
+        self.bar.set_height(work)
+        return {
+            "work of this plan": f"{work:.1f} shovelfuls × bins",
+            "mean distance": f"{work / P.sum():.2f} bins",
+            "least possible (W1)": f"{self.least / P.sum():.2f} bins",
+        }
+
+
+def draw_piles(ax):
+    """Draw the piles, P above and Q hanging below, with room for the lines between."""
+    ax.bar(BINS, P, width=0.7, color=COLORS["p"])
+    ax.bar(BINS, -Q, width=0.7, bottom=-4, color=COLORS["q"])
+    for i, (p, q) in enumerate(zip(P, Q, strict=True)):
+        if p:
+            plots.label(ax, i, p + 0.1, str(p), "p")
+        if q:
+            plots.label(ax, i, -4.2 - q, str(q), "q", va="top")
+    plots.label(ax, 5.5, 3.6, "pile P", "p", fontsize=13, ha="right")
+    plots.label(ax, 5.5, -8, "pile Q", "q", fontsize=13, ha="right", va="top")
+    ax.set(xlabel="bin", xticks=BINS, yticks=[], ylim=(-9.4, 5.2))
+    ax.set_xlim(-0.6, 5.6)
+    ax.grid(False)
+    ax.spines["left"].set_visible(False)
+
+
+def _nearest():
+    """Return the greedy plan: of all moves still possible the shortest, again and again."""
+    left, room, plan = P.astype(float), Q.astype(float), np.zeros(DISTANCE.shape)
+    for move in np.argsort(DISTANCE, axis=None, kind="stable"):
+        i, j = np.unravel_index(move, plan.shape)
+        plan[i, j] = min(left[i], room[j])
+        left[i] -= plan[i, j]
+        room[j] -= plan[i, j]
+    return plan
+
+
+def _sorted():
+    """Return the cheapest plan: what lies at one level of P goes to the same level of Q."""
+    high_p, high_q = np.cumsum(P), np.cumsum(Q)
+    overlap = np.minimum.outer(high_p, high_q) - np.maximum.outer(high_p - P, high_q - Q)
+    return np.maximum(overlap, 0).astype(float)
+
+
+def _crossed():
+    """Return the plan that carries P's leftmost earth to Q's rightmost place, and so on."""
+    origins, places = np.repeat(np.arange(len(P)), P), np.repeat(np.arange(len(Q)), Q)
+    plan = np.zeros(DISTANCE.shape)
+    np.add.at(plan, (origins, places[::-1]), 1)
+    return plan
+
+
+# Explorer: wasserstein
+
+BLOCK, BELL, TENTH = "a block", "a bell", "a tenth of a block"
+STEP = 0.1
+ROLES = {"W1": "highlight", "KL": "accent", "JSD": "mixture"}
+# The right panel of each: its top, where what is infinite is drawn, and where the names stand.
+TOPS = {BLOCK: 4.6, BELL: 4.6, TENTH: 0.46}
+NAMES = {
+    BLOCK: {"W1": (4.15, 4.0), "KL": (4.15, 4.6), "JSD": (4.15, 0.69)},
+    BELL: {"W1": (4.15, 4.0), "KL": (1.65, 4.6), "JSD": (4.15, 0.69)},
+    TENTH: {"W1": (4.15, 0.4), "KL": (4.15, 0.115), "JSD": (4.15, 0.036)},
+}
+
+
+@scene("wasserstein")
+class Wasserstein(Scene):
+    """Mass moved near against mass moved far: W1 beside KL and JSD, on one slider."""
+
+    title = "Near or far: the same slider for W1, KL and JSD"
+    alt = (
+        "Left: P in blue stands still, Q in vermillion is P with its mass, or a tenth of it, moved "
+        "along the line. Right: W1, KL and JSD against that shift, each with a dot where Q is now. "
+        "W1 is a V with its foot at 0; JSD is flat once the two no longer overlap."
+    )
+    size = (9.4, 4.0)
+
+    def controls(self):
+        return {
+            "shift": slider("shift", 2.5, -4.0, 4.0, STEP),
+            "moved": choice("what moves", [BLOCK, BELL, TENTH]),
+        }
+
+    def stage(self, fig):
+        # Midpoints of cells: each block's edges fall on the cells' edges, so sums are exact.
+        self.edges = np.linspace(-8, 8, 801)
+        self.xs = (self.edges[:-1] + self.edges[1:]) / 2
+        self.shifts = np.round(np.arange(-40, 41) * STEP, 1)
+        self.table = {kind: self._table(kind) for kind in (BLOCK, BELL, TENTH)}
+
+        left, right = self.axes = fig.subplots(1, 2, width_ratios=(1, 1.15))
+        left.set(title="P and Q", xlabel="x", ylabel="density", xlim=(-6, 6), ylim=(0, 1.4))
+        right.set(title="Divergence against the shift", xlabel="shift of Q", xlim=(-4.2, 4.9))
+        right.set(ylabel="W1 (units of x); KL, JSD (nats)", ylim=(0, 5))
+        self.shades = {name: plots.fill(left, self.xs, 0, 0, name, 0.45) for name in "pq"}
+        self.outlines = {name: left.plot(self.xs, self.xs, color=COLORS[name])[0] for name in "pq"}
+        plots.label(left, -5.7, 1.25, "P", "p", ha="left", fontsize=13)
+        plots.label(left, -5.0, 1.25, "Q", "q", ha="left", fontsize=13)
+        self.lines, self.dots, self.names = {}, {}, {}
+        for name, role in ROLES.items():
+            style = {"linestyle": (0, (4, 2))} if name == "KL" else {}
+            (self.lines[name],) = right.plot(self.shifts, self.shifts, color=COLORS[role], **style)
+            (self.dots[name],) = right.plot([0], [0], "o", color=COLORS[role], markersize=9)
+            self.names[name] = plots.label(right, 4.15, 0, name, role, ha="left", va="center")
+        parts = (self.shades, self.outlines, self.lines, self.dots, self.names)
+        return [artist for part in parts for artist in part.values()]
+
+    def update(self, shift, moved):
+        p, q = _cells(self.edges, 0, BLOCK if moved == TENTH else moved), self._q(shift, moved)
+        width = self.edges[1] - self.edges[0]
+        for name, mass in (("p", p), ("q", q)):
+            plots.set_fill(self.shades[name], self.xs, 0, mass / width)
+            self.outlines[name].set_ydata(mass / width)
+        table, top, readout = self.table[moved], TOPS[moved], {}
+        self.axes[1].set_ylim(-0.02 * top, 1.08 * top)
+        now = round((shift + 4) / STEP)
+        nearer = now - int(np.sign(now - 40))
+        gains = []
+        for name, values in table.items():
+            finite = np.isfinite(values[now])
+            self.lines[name].set_ydata(_shown(values, top))
+            height = values[now] if finite else top
+            self.dots[name].set_data([shift], [height if height <= top else np.nan])
+            self.names[name].set_position(NAMES[moved][name])
+            self.names[name].set_text(name if np.isfinite(values[-1]) else f"{name} = ∞")
+            readout[name] = f"{values[now]:.3f}" if finite else "∞"
+            if finite:
+                gains.append(f"{name} {values[now] - values[nearer]:.3f}")
+        return readout | {f"saved by one step of {STEP} towards P": ", ".join(gains)}
+
+    def _q(self, shift, moved):
+        if moved == TENTH:
+            return 0.9 * _cells(self.edges, 0, BLOCK) + 0.1 * _cells(self.edges, shift, BLOCK)
+        return _cells(self.edges, shift, moved)
+
+    def _table(self, kind):
+        """Return each divergence at every shift, summed over the cells."""
+        width = self.edges[1] - self.edges[0]
+        p = _cells(self.edges, 0, BLOCK if kind == TENTH else kind)
+        rows = [_divergences(p, self._q(shift, kind), width) for shift in self.shifts]
+        return {name: np.array([row[name] for row in rows]) for name in ROLES}
+
+
+def _cells(edges, centre, kind):
+    """Return the mass in each cell of a block of width 1, or a bell of scale 1/2."""
+    middles = (edges[:-1] + edges[1:]) / 2 - centre
+    if kind == BELL:
+        mass = np.exp(-2 * middles**2)
+    else:
+        mass = (np.abs(middles) < 0.5).astype(float)
+    return mass / mass.sum()
+
+
+def _divergences(p, q, width):
+    """Return W1 by the area between the CDFs, KL and JSD by their definitions."""
+    return {
+        "W1": np.abs(np.cumsum(p - q)).sum() * width,
+        "KL": _kl(p, q),
+        "JSD": (_kl(p, (p + q) / 2) + _kl(q, (p + q) / 2)) / 2,
+    }
+
+
+def _kl(p, q):
+    inside = p > 0
+    if (q[inside] == 0).any():
+        return np.inf
+    return float(np.sum(p[inside] * np.log(p[inside] / q[inside])))
+
+
+def _shown(values, top):
+    """Return a curve as drawn: what is infinite runs along the top, what is higher is cut."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        return np.where(infinite, top, np.nan)
+    return np.where(values > top, np.nan, values)
+
+
+# Explorer: critic_1d
+
+
+@scene("critic_1d")
+class Critic1D(Scene):
+    """A critic of two slopes and one kink, and what it makes of two densities: the dual of W1."""
+
+    title = "Shape the critic"
+    alt = (
+        "Top left: the densities of P, two bells in blue, and of Q, one bell in vermillion between "
+        "them. Below: the critic, two straight pieces joined at a kink, in green. Top right: what "
+        "the critic collects at each x, inside the outline |F - G|. Below: the total as a bar, "
+        "beside the line of W1. Sliders set both slopes and the kink."
+    )
+    size = (9.4, 5.2)
+
+    def controls(self):
+        return {
+            "left": slider("slope on the left", -0.4, -1.5, 1.5, 0.1),
+            "right": slider("slope on the right", -0.3, -1.5, 1.5, 0.1),
+            "kink": slider("kink at x =", -1.5, -4.0, 4.0, 0.1),
+        }
+
+    def stage(self, fig):
+        xs = self.xs = np.linspace(-6, 6, 601)
+        p, q = pair()
+        densities = {"p": p.prob(xs).numpy(), "q": q.prob(xs).numpy()}
+        self.gap = p.cdf(xs).numpy() - q.cdf(xs).numpy()
+        self.difference = densities["p"] - densities["q"]
+        self.w1 = float(divergences.wasserstein(p, q))
+
+        (top, area), (bottom, bars) = fig.subplots(2, 2)
+        for ax in (top, area, bottom):
+            ax.set(xlim=(-6, 6), xlabel="x")
+        top.set(title="P and Q", ylabel="density", ylim=(0, 0.66))
+        for (name, ys), (x, y) in zip(densities.items(), ((-2, 0.35), (0.7, 0.51)), strict=True):
+            top.plot(xs, ys, color=COLORS[name])
+            plots.fill(top, xs, 0, ys, name)
+            plots.label(top, x, y, name.upper(), name, fontsize=13)
+        bottom.set(title="The critic f", ylabel="f(x)", ylim=(-5, 5))
+        return self._moving_parts(bottom, area, bars)
+
+    def _moving_parts(self, bottom, area, bars):
+        self.pieces = [bottom.plot([0, 0], [0, 0], linewidth=3)[0] for _ in range(2)]
+        area.set(title="What f collects at x", ylabel="−f′(x) (F(x) − G(x))", ylim=(-0.85, 0.85))
+        area.axhline(0, color="#8c8c8c", linewidth=1)
+        area.plot(self.xs, np.abs(self.gap), color=COLORS["mixture"], linewidth=1.5)
+        plots.label(area, 3.0, 0.3, "|F − G|", fontsize=10, ha="left")
+        self.gains = plots.fill(area, self.xs, 0, 0, "critic", 0.5)
+        self.losses = plots.fill(area, self.xs, 0, 0, "accent", 0.6)
+        self.excess = plots.fill(area, self.xs, 0, 0, "highlight", 0.9)
+        bars.set(title=r"$E_P\,f - E_Q\,f$", xlabel="value (units of x)", yticks=[], ylim=(-1, 1))
+        bars.set_xlim(-1.6 * self.w1, 1.6 * self.w1)
+        bars.axvline(0, color="#8c8c8c", linewidth=1)
+        mark = bars.axvline(self.w1, color=COLORS["mixture"], linewidth=2)
+        plots.label(bars, self.w1, 0.72, " W1", ha="left")
+        (self.bar,) = bars.barh([0], [0], height=0.8)
+        return [*self.pieces, self.gains, self.losses, self.excess, self.bar, mark]
+
+    def update(self, left, right, kink):
+        slopes = np.where(self.xs < kink, left, right)
+        critic = slopes * (self.xs - kink)
+        collected = -slopes * self.gap
+        value = np.trapezoid(critic * self.difference, self.xs)
+        for piece, slope, end in zip(self.pieces, (left, right), (-6, 6), strict=True):
+            piece.set_data([end, kink], [slope * (end - kink), 0])
+            legal = abs(slope) <= 1
+            piece.set_color(COLORS["critic" if legal else "highlight"])
+            piece.set_linestyle("-" if legal else (0, (2, 1)))
+        bound = np.abs(self.gap)
+        plots.set_fill(self.gains, self.xs, 0, np.clip(collected, 0, bound))
+        plots.set_fill(self.excess, self.xs, bound, np.maximum(collected, bound))
+        plots.set_fill(self.losses, self.xs, 0, np.minimum(collected, 0))
+        steepest = max(abs(left), abs(right))
+        self.bar.set_width(value)
+        self.bar.set_color(COLORS["critic" if steepest <= 1 else "highlight"])
+        verdict = "yes" if steepest <= 1 else f"no: slope {steepest:.1f} is above 1, it cheats"
+        return {"E_P f − E_Q f": value, "W1": self.w1, "allowed": verdict}
+
+
+def pair():
+    """Return P, two bells, and Q, one bell between them; their CDFs cross at x = 0.7."""
+    bells = tfd.Normal(np.float64([-2.0, 2.6]), np.float64([0.6, 0.6]))
+    p = tfd.MixtureSameFamily(tfd.Categorical(probs=np.float64([0.5, 0.5])), bells)
+    return p, tfd.Normal(np.float64(0.7), np.float64(0.8))
+
+
+# Exercises
+
+_BINS = np.arange(5.0)
+_P, _Q = np.array([0.5, 0, 0, 0, 0.5]), np.array([0, 0, 0.5, 0.5, 0])
+
+
+@exercise("12_wasserstein/1")
+def by_hand():
+    """W1 of two piles over bins 0 to 4, by the area between the CDFs."""
+    gap = np.cumsum(_P - _Q)
+    dists = [tfd.FiniteDiscrete(_BINS, probs=weights) for weights in (_P, _Q)]
+    return Number(
+        float(wasserstein_1d(_BINS, _BINS, x_weights=_P, y_weights=_Q)),
+        tolerance=0.005,
+        right="half the earth moves two bins, the other half one.",
+        mistakes=[
+            (float(gap @ gap), "You squared the gap F - G (the Cramer distance); take |F - G|."),
+            (
+                float(total_variation(*dists)),
+                "That is how much earth moves (total variation); count how far it goes too.",
+            ),
+            (
+                float(abs(_BINS @ (_P - _Q))),
+                "That is the gap between the means: here earth moves both ways, so take |F - G|.",
+            ),
+            (
+                float(np.sqrt(emd(_BINS, _BINS, "sqeuclidean", _P, _Q))),
+                "That is W2; W1 charges the distance, not its square.",
+            ),
+        ],
+    )
+
+
+@exercise("12_wasserstein/2")
+def from_samples():
+    """Write w1(x, y) for two 1-D samples of equal size."""
+
+    def inputs(rng):
+        n = rng.integers(3, 30)
+        return rng.normal(size=n), rng.normal(1.0, 2.0, size=n)
+
+    return Function(
+        lambda x, y: float(wasserstein_1d(x, y)),
+        inputs,
+        tolerance=1e-4,
+        right="sorting pairs equal quantiles, and no plan is cheaper on a line.",
+        mistakes=[
+            (
+                lambda x, y: np.mean(np.abs(x - y)),
+                "That pairs the points in the order they came; sort both first.",
+            ),
+            (
+                lambda x, y: np.sum(np.abs(np.sort(x) - np.sort(y))),
+                "That is n times too much: each point carries mass 1/n, so take the mean.",
+            ),
+            (
+                lambda x, y: np.abs(np.mean(np.sort(x) - np.sort(y))),
+                "Moves to the left and right cancel there; take |.| before the mean.",
+            ),
+            (
+                lambda x, y: np.sqrt(np.mean((np.sort(x) - np.sort(y)) ** 2)),
+                "That is W2; take the mean of |.| for W1.",
+            ),
+            (
+                lambda x, y: np.mean(np.abs(np.subtract.outer(x, y))),
+                "That is the cost of the plan that sends everything everywhere.",
+            ),
+        ],
+    )
+
+
+@exercise("12_wasserstein/3")
+def best_critic():
+    """Which f reaches the supremum for P = N(2, 1), Q = N(-1, 1)?"""
+    return Choice(
+        "x",
+        options=["x", "-x", "|x|", "2x"],
+        why="P lies to the right, so F < G everywhere and the slope is +1 everywhere.",
+        wrong={
+            "-x": "E_P f - E_Q f is negative with -x: the critic must be high on P.",
+            "|x|": "|x| falls left of 0, where F < G too: it gives part of the value back.",
+            "2x": "2x collects more than W1, but its slope is above 1: it is not allowed.",
+        },
+    )
+
+
+@exercise("12_wasserstein/4")
+def biased_minimum():
+    """The t that minimises the expected sample W1 between Bernoulli(0.6), m = 2, and B(t)."""
+    truth = _best_t(2)
+    return Number(
+        truth,
+        tolerance=0.005,
+        right="the average of the sample distances is least at a median, not at the true 0.6.",
+        mistakes=[
+            (0.6, "That is the true parameter, and the surprise: it is not the minimiser."),
+            (_best_t(1), "That is the answer for m = 1; average over the three outcomes of m = 2."),
+            (0.0, "Is this the least value? return the t at which it is least, from 0 to 1."),
+        ],
+    )
+
+
+def _best_t(m):
+    shares = np.arange(m + 1) / m
+    probs = tfd.Binomial(m, probs=np.float64(0.6)).prob(np.arange(m + 1.0)).numpy()
+    t = np.linspace(0, 1, 1001)
+    return float(t[np.argmin(np.abs(shares - t[:, None]) @ probs)])

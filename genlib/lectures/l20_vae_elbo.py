@@ -1,0 +1,383 @@
+"""Lecture 20: the evidence lower bound."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from genlib import plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.likelihood.bounds import LinearGaussian, kl_to_standard_normal
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: elbo
+
+LOWEST = -9.0  # nats, the bottom of both right panels
+
+
+@scene("elbo")
+class ELBO(Scene):
+    """The evidence lower bound of a model whose evidence is known: move q, and meet the bound."""
+
+    title = "Raise the bound"
+    alt = (
+        "Left: over the latent z, the prior in grey, the exact posterior in blue and your q in "
+        "vermillion. Middle: the ELBO against the mean of q, a hill below the line log p(x); a "
+        "dot stands where q is, and a bar joins it to the line. Right: the two terms of the ELBO "
+        "stacked downwards from 0, and beside them the gap from there up to the line."
+    )
+    size = (9.8, 4.0)
+
+    def controls(self):
+        return {
+            "mean": slider("mean of q", 0.0, -0.5, 2.5, 0.05),
+            "scale": slider("scale of q", 0.4, 0.1, 1.5, 0.05),
+            "x": slider("the observed x", 1.5, 0.5, 2.0, 0.1),
+        }
+
+    def stage(self, fig):
+        self.model = model()
+        self.zs, self.means = np.linspace(-3, 4, 351), np.linspace(-0.5, 2.5, 121)
+        left, middle, right = fig.subplots(1, 3, width_ratios=[1.4, 1.2, 1.1])
+        left.set(title="Over the latent z", xlabel="z", ylabel="density", xlim=(-3, 4), ylim=(0, 2))
+        prior = normal(self.zs, 0, 1)
+        left.plot(self.zs, prior, color=COLORS["mixture"], linestyle="--")
+        plots.label(left, -1.6, 0.28, "prior", "mixture")
+        (self.posterior,) = left.plot(self.zs, prior, color=COLORS["p"])
+        (self.q,) = left.plot(self.zs, prior, color=COLORS["q"])
+        self.shade = plots.fill(left, self.zs, 0, prior, "q")
+        plots.label(left, 0.97, 0.97, "exact posterior", "p", ha="right", va="top",
+                    transform=left.transAxes)  # fmt: skip
+        plots.label(left, 0.97, 0.88, "your q", "q", ha="right", va="top",
+                    transform=left.transAxes)  # fmt: skip
+
+        middle.set(title="ELBO", xlabel="mean of q", ylabel="nats", xlim=(-0.5, 2.5))
+        right.set(title="Its parts", xlim=(-0.3, 2.6), xticks=[])
+        for ax in (middle, right):
+            ax.set_ylim(LOWEST, 0)
+        (self.curve,) = middle.plot(self.means, 0 * self.means, color=COLORS["q"])
+        self.lines = [ax.axhline(-1, color=COLORS["p"]) for ax in (middle, right)]
+        (self.gap,) = middle.plot([0, 0], [0, 0], color=COLORS["highlight"], linewidth=6)
+        (self.dot,) = middle.plot([0], [0], "o", color=COLORS["q"], markersize=10)
+        roles = ("q", "accent", "highlight")
+        self.bars = [
+            right.bar([place], [0], color=COLORS[role], width=0.4)[0]
+            for place, role in zip((0, 0, 0.5), roles, strict=True)
+        ]
+        for height, text, role in ((0.10, "gap", "highlight"), (0.18, "−KL(q‖prior)", "accent"),
+                                   (0.26, "E log p(x|z)", "q")):  # fmt: skip
+            plots.label(right, 0.38, height, text, role, fontsize=10, ha="left",
+                        transform=right.transAxes)  # fmt: skip
+        plots.label(middle, 0.98, 0.98, "log p(x)", "p", ha="right", va="top",
+                    transform=middle.transAxes)  # fmt: skip
+        moving = [self.posterior, self.q, self.shade, self.curve, self.gap, self.dot]
+        return [*moving, *self.bars, *self.lines]
+
+    def update(self, mean, scale, x):
+        means = np.append(self.means, mean)[:, None]
+        covariance = np.full((len(means), 1, 1), scale**2)
+        expected, kl = (t.numpy() for t in self.model.elbo_terms([x], means, covariance))
+        elbo = expected - kl
+        evidence = float(self.model.log_prob(np.array([x])))
+        centre, variance = self.model.posterior_moments(np.array([x]))
+        self.posterior.set_ydata(normal(self.zs, centre[0], np.sqrt(variance[0, 0])))
+        ys = np.minimum(normal(self.zs, mean, scale), 10)
+        self.q.set_ydata(ys)
+        plots.set_fill(self.shade, self.zs, 0, ys)
+        self.curve.set_ydata(elbo[:-1])
+        self.dot.set_data([mean], [elbo[-1]])
+        self.gap.set_data([mean, mean], [elbo[-1], evidence])
+        for line in self.lines:
+            line.set_ydata([evidence, evidence])
+        tops = (0, expected[-1], elbo[-1])
+        for bar, top, height in zip(
+            self.bars, tops, (expected[-1], -kl[-1], evidence - elbo[-1]), strict=True
+        ):
+            bar.set_y(top)
+            bar.set_height(height)
+        return {
+            "E log p(x|z)": expected[-1],
+            "KL(q‖prior)": kl[-1],
+            "ELBO": elbo[-1],
+            "log p(x)": evidence,
+            "gap = KL(q‖posterior)": abs(evidence - elbo[-1]),
+        }
+
+
+def model() -> LinearGaussian:
+    """Return the model: z ~ N(0, 1), x given z ~ N(z, 0.8^2)."""
+    return LinearGaussian([[1.0]], scale=0.8)
+
+
+def normal(z, mean, scale):
+    """The density of N(mean, scale^2) at ``z``."""
+    return np.exp(-(((z - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
+
+
+# Explorer: iwae
+
+KS = (1, 2, 4, 8, 16, 32, 64, 128)
+REPEATS = 2000
+X = 1.5
+BINS = np.linspace(-6, 0.5, 66)
+TOPS = (0.15, 0.3, 0.6, 1.2)
+
+
+@scene("iwae")
+class IWAE(Scene):
+    """The importance-weighted bound: more draws of z for one bound on log p(x)."""
+
+    title = "More draws, a tighter bound"
+    alt = (
+        "Left: a histogram of the estimate of log p(x) by k draws from q, in vermillion; a dashed "
+        "line marks its mean and a blue line log p(x). Right: that mean against k on a "
+        "logarithmic axis: it climbs from the ELBO towards the blue line, and never crosses it."
+    )
+
+    def controls(self):
+        return {
+            "k": widgets.SelectionSlider(options=KS, value=1, description="draws k"),
+            "mean": slider("mean of q", 0.0, -0.5, 2.5, 0.1),
+            "scale": slider("scale of q", 1.0, 0.3, 1.5, 0.1),
+        }
+
+    def stage(self, fig):
+        self.model = model()
+        self.evidence = float(self.model.log_prob(np.array([X])))
+        self.noise = np.random.default_rng(0).normal(size=(REPEATS, KS[-1]))
+        left, right = fig.subplots(1, 2)
+        self.left = left
+        left.set(title=f"{REPEATS:,} estimates of log p(x)", xlim=BINS[[0, -1]], ylim=(0, 1))
+        left.set(xlabel="nats (the first bar: −6 or less)", ylabel="share of the estimates")
+        right.set(title="Their mean", xlabel="k", ylabel="nats", xscale="log", ylim=(-8, -1))
+        right.set_xticks(KS, KS)
+        right.minorticks_off()
+        left.axvline(self.evidence, color=COLORS["p"])
+        right.axhline(self.evidence, color=COLORS["p"])
+        plots.label(left, 0.66, 0.9, "log p(x)", "p", ha="left", transform=left.transAxes)
+        plots.label(right, KS[-1], self.evidence + 0.1, "log p(x)", "p", ha="right")
+        self.bars = left.bar(BINS[:-1], 0 * BINS[:-1], np.diff(BINS), align="edge",
+                             color=COLORS["q"], alpha=0.6)  # fmt: skip
+        self.line = left.axvline(0, color=COLORS["q"], linestyle="--")
+        (self.curve,) = right.plot(KS, 0 * np.array(KS), "o-", color=COLORS["q"])
+        (self.ring,) = right.plot([1], [0], "o", color=COLORS["q"], markersize=13)
+        return [self.bars, self.line, self.curve, self.ring]
+
+    def update(self, k, mean, scale):
+        z = mean + scale * self.noise
+        # log p(x, z) / q(z): the model's formula in NumPy, quicker here than a tensor's
+        s = self.model.scale
+        log_weights = np.log(scale / s) - np.log(2 * np.pi) / 2
+        log_weights = log_weights + (self.noise**2 - z**2 - ((X - z) / s) ** 2) / 2
+        estimates = importance_bounds(log_weights)
+        means = {size: values.mean() for size, values in estimates.items()}
+        counts, _ = np.histogram(np.clip(estimates[k], BINS[0], BINS[-1]), BINS)
+        for bar, count in zip(self.bars, counts, strict=True):
+            bar.set_height(count / REPEATS)
+        highest = counts.max() / REPEATS
+        self.left.set_ylim(0, next(top for top in TOPS if highest < 0.9 * top))
+        self.line.set_xdata([means[k]] * 2)
+        self.curve.set_ydata(list(means.values()))
+        self.ring.set_data([k], [means[k]])
+        expected, kl = self.model.elbo_terms([X], [mean], [[scale**2]])
+        error = estimates[k].std() / np.sqrt(REPEATS)
+        return {
+            "mean of the estimates": means[k],
+            "its standard error": error,
+            "ELBO": float(expected - kl),
+            "log p(x)": self.evidence,
+            "left to gain": self.evidence - means[k],
+        }
+
+
+def importance_bounds(log_weights) -> dict[int, np.ndarray]:
+    """``log 1/k sum w`` of the first k weights of each row, ``(n,)``, for each k of `KS`."""
+    top = log_weights.max(axis=1, keepdims=True)
+    sums = np.cumsum(np.exp(log_weights - top), axis=1)
+    with np.errstate(divide="ignore"):
+        return {k: top[:, 0] + np.log(sums[:, k - 1] / k) for k in KS}
+
+
+# Explorer: mean_field
+
+DIAGONAL, FULL = "diagonal covariance", "full covariance"
+ANGLES = np.linspace(0, 2 * np.pi, 200)
+
+
+@scene("mean_field")
+class MeanField(Scene):
+    """Two latents that explain one x: the posterior is tilted, and a diagonal q cannot tilt."""
+
+    title = "A q that cannot tilt"
+    alt = (
+        "Left: the plane of two latents; the exact posterior as two blue ellipses, the best q of "
+        "the chosen kind as two vermillion ones. Right: the gap between log p(x) and the best "
+        "ELBO against the noise in x, for the diagonal q; a dot marks where the sliders stand."
+    )
+    size = (9.2, 4.2)
+
+    def controls(self):
+        return {
+            "weight": slider("weight of z2", 1.0, -2.0, 2.0, 0.1),
+            "noise": slider("noise in x", 0.4, 0.1, 2.0, 0.05),
+            "family": choice("q has", [DIAGONAL, FULL]),
+        }
+
+    def stage(self, fig):
+        self.noises = np.linspace(0.1, 2, 77)
+        left, right = fig.subplots(1, 2, width_ratios=[1, 1.2])
+        left.set(title="Posterior and best q", xlabel="z1", ylabel="z2", xlim=(-3, 3))
+        left.set(ylim=(-3, 3), aspect="equal")
+        plots.label(left, -2.8, 2.5, "posterior", "p", ha="left")
+        plots.label(left, -2.8, -2.8, "q", "q", ha="left")
+        right.set(title="What q cannot reach", xlabel="noise in x", ylabel="gap (nats)")
+        right.set(xlim=(0, 2), ylim=(-0.05, 3))
+        plots.label(right, 1.9, 0.08, "full covariance", ha="right", fontsize=10)
+        plots.label(right, 0.97, 0.9, "diagonal covariance", "q", ha="right", fontsize=10,
+                    transform=right.transAxes)  # fmt: skip
+        right.plot(self.noises, 0 * self.noises, color=COLORS["mixture"], linestyle="--")
+        self.exact = [left.plot([], [], color=COLORS["p"])[0] for _ in (1, 2)]
+        self.best = [left.plot([], [], color=COLORS["q"], linestyle="--")[0] for _ in (1, 2)]
+        (self.curve,) = right.plot(self.noises, 0 * self.noises, color=COLORS["q"])
+        (self.dot,) = right.plot([0], [0], "o", color=COLORS["q"], markersize=11)
+        return [*self.exact, *self.best, self.curve, self.dot]
+
+    def update(self, weight, noise, family):
+        model = LinearGaussian([[1.0, weight]], scale=noise)
+        mean, covariance = model.posterior_moments(np.array([X]))
+        best = covariance if family == FULL else best_diagonal(covariance)
+        for lines, matrix in ((self.exact, covariance), (self.best, best)):
+            for line, deviations in zip(lines, (1, 2), strict=True):
+                line.set_data(*ellipse(mean, matrix, deviations))
+        expected, kl = model.elbo_terms([X], mean, best)
+        evidence = float(model.log_prob(np.array([X])))
+        gap = abs(evidence - float(expected - kl))
+        self.curve.set_ydata([diagonal_gap(weight, s) for s in self.noises])
+        self.dot.set_data([noise], [gap])
+        correlation = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+        return {
+            "log p(x)": evidence,
+            "best ELBO of this kind": evidence - gap,
+            "gap": f"{gap:.3f} nats",
+            "correlation of z1 and z2, given x": correlation,
+        }
+
+
+def best_diagonal(covariance):
+    """The diagonal covariance nearest to ``covariance`` in KL(q‖posterior).
+
+    The inverse of the diagonal of the precision matrix (Bishop 2006, section 10.1.2).
+    """
+    return np.diag(1 / np.diag(np.linalg.inv(covariance)))
+
+
+def diagonal_gap(weight, noise):
+    """``-log(1 - r^2) / 2``, r the posterior correlation for weights ``(1, weight)``."""
+    first, second = 1 + 1 / noise**2, 1 + (weight / noise) ** 2
+    return -np.log(1 - (weight / noise**2) ** 2 / (first * second)) / 2
+
+
+def ellipse(mean, covariance, deviations):
+    """The curve that many standard deviations from ``mean``, as ``(2, n)``."""
+    root = np.linalg.cholesky(covariance)
+    return mean[:, None] + deviations * root @ np.stack([np.cos(ANGLES), np.sin(ANGLES)])
+
+
+# Exercises
+
+
+@exercise("20_vae_elbo/1")
+def kl_of_one_latent():
+    """KL(N(1, 0.5^2) || N(0, 1)), in nats."""
+
+    def kl(mean, log_variance):
+        return float(kl_to_standard_normal(np.float64([mean]), np.float64([log_variance])))
+
+    truth = kl(1, 2 * np.log(0.5))
+    return Number(
+        truth,
+        tolerance=0.004,
+        right="1/2 (mean² + scale² - 1) - log scale.",
+        mistakes=[
+            (kl(1, np.log(0.5)), "0.5 is the scale; the formula wants the variance, 0.25."),
+            (2 * truth, "The 1/2 in front is missing."),
+            (-truth, "KL is never negative: the sign is turned round."),
+            (kl(1, -2 * np.log(0.5)), "log of the variance 0.25 is negative, and minus it adds."),
+            (truth / np.log(2), "That is in bits; nats use the natural logarithm."),
+        ],
+    )
+
+
+@exercise("20_vae_elbo/2")
+def elbo_by_hand():
+    """Write elbo(x, mean, scale) for z ~ N(0, 1), x given z ~ N(z, 1)."""
+    model = LinearGaussian([[1.0]])
+
+    def terms(x, mean, variance):
+        return (float(term) for term in model.elbo_terms([x], [mean], [[variance]]))
+
+    def elbo(x, mean, scale, sign=-1):
+        expected, kl = terms(x, mean, scale**2)
+        return expected + sign * kl
+
+    def without_spread(x, mean, scale):
+        expected, kl = terms(x, mean, scale**2)
+        return expected + scale**2 / 2 - kl
+
+    def without_normaliser(x, mean, scale):
+        return elbo(x, mean, scale) + np.log(2 * np.pi) / 2
+
+    return Function(
+        elbo,
+        inputs=lambda rng: (rng.normal(), rng.normal(), rng.uniform(0.3, 2)),
+        tolerance=1e-4,
+        right="at mean x/2 and scale sqrt(1/2) it is log p(x), and nowhere more.",
+        mistakes=[
+            (
+                without_spread,
+                "E log p(x|z) is an average over q: (x - z)² has the mean (x - mean)² + scale².",
+            ),
+            (
+                without_normaliser,
+                "log of a Gaussian density has a constant too: -log(2 pi)/2. Without it nobody "
+                "can compare your nats.",
+            ),
+            (lambda *args: elbo(*args, sign=1), "The KL term is subtracted."),
+            (lambda *args: -elbo(*args), "That is the loss, minus the ELBO."),
+            (
+                lambda x, mean, scale: elbo(x, mean, np.sqrt(scale)),
+                "scale is a standard deviation; you used it as a variance.",
+            ),
+        ],
+    )
+
+
+@exercise("20_vae_elbo/3")
+def first_loss():
+    """A VAE on 28x28 pictures whose first reconstruction loss is 0.69."""
+    return Choice(
+        right_choice="b",
+        options=("a", "b", "c"),
+        why="an undecided decoder costs log 2 = 0.69 nats a pixel, so 543 for all 784; a loss of "
+        "0.69 is a mean over pixels, and the KL term beside it then weighs 784 times too much.",
+        wrong={
+            "a": "No training has happened yet: an undecided decoder pays log 2 for each pixel.",
+            "c": "A KL term averaged over latents would make the KL small, not the reconstruction.",
+        },
+    )
+
+
+@exercise("20_vae_elbo/4")
+def gap_of_a_diagonal():
+    """The least gap of a diagonal q, for a 2-D Gaussian posterior of correlation 0.8."""
+    truth = -np.log(1 - 0.8**2) / 2
+    return Number(
+        truth,
+        tolerance=0.003,
+        right="no training of this q ever gets nearer to log p(x).",
+        mistakes=[
+            (2 * truth, "The 1/2 in front is missing."),
+            (-truth, "The gap is never negative."),
+            (-np.log(1 - 0.8) / 2, "The correlation is squared inside the logarithm."),
+            (0.0, "Only a q that can tilt reaches 0."),
+        ],
+    )

@@ -1,0 +1,187 @@
+"""Lecture 32: WGAN with gradient penalty."""
+
+import ipywidgets
+import keras
+import numpy as np
+import tensorflow as tf
+
+from genlib import networks, plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.gans import WGANGP, penalties
+from genlib.plots import COLORS
+from genlib.widgets import Scene, scene, slider
+
+# Explorer: slope_penalty
+
+FARTHEST = 3.0
+STEEPEST = 6.0
+
+
+@scene("slope_penalty")
+class SlopePenalty(Scene):
+    """Two Diracs and a linear critic that pays for a slope other than 1: WGAN-GP,
+    solved exactly.
+    """
+
+    title = "What the gradient penalty lets a critic do"
+    alt = (
+        "Left: the real point at 0 in blue, the generated one at a distance in vermillion, and "
+        "through them the critic, a straight line in green; the dashed line has slope 1. Middle: "
+        "what a critic scores against its slope, dashed without the penalty and solid with it, "
+        "with a dot at the best slope. Right: the pull on the generated point, which is the best "
+        "slope, rises in a straight line with the distance; a dotted line marks 1."
+    )
+    size = (9.8, 3.7)
+
+    def controls(self):
+        return {
+            "weight": ipywidgets.FloatLogSlider(
+                value=1.0, min=-1, max=1, step=0.1, description="lambda"
+            ),
+            "distance": slider("distance t", 1.5, 0.0, FARTHEST, 0.1),
+        }
+
+    def stage(self, fig):
+        left, middle, right = fig.subplots(1, 3)
+        self.xs = np.array([-1.0, 4.0])
+        left.set(title="The best critic", xlabel="x", ylabel="f(x)", xlim=(-1, 4), ylim=(-6, 3))
+        left.plot(self.xs, -self.xs, "--", color=COLORS["mixture"], linewidth=1.5)
+        plots.label(left, 3.9, -2.4, "slope 1", ha="right", fontsize=10)
+        (self.critic,) = left.plot(self.xs, self.xs, color=COLORS["critic"], linewidth=3)
+        left.plot([0], [0], "o", color=COLORS["real"], markersize=11)
+        plots.label(left, 0.15, 0.3, "real", "real", ha="left")
+        (self.generated,) = left.plot([0], [0], "o", color=COLORS["generated"], markersize=11)
+
+        self.slopes = np.linspace(0, STEEPEST, 241)
+        middle.set(title="What it scores", xlabel="slope of f", ylabel="objective",
+                   xlim=(0, STEEPEST), ylim=(-6, 8))  # fmt: skip
+        (self.gap,) = middle.plot(self.slopes, self.slopes, "--", color=COLORS["mixture"])
+        (self.objective,) = middle.plot(self.slopes, self.slopes, color=COLORS["critic"])
+        (self.top,) = middle.plot([0], [0], "o", color=COLORS["critic"], markersize=9)
+        plots.label(middle, 0.03, 0.11, "dashed: no penalty", ha="left",
+                    fontsize=10, transform=middle.transAxes)  # fmt: skip
+        plots.label(middle, 0.03, 0.03, "with the penalty", "critic", ha="left",
+                    fontsize=10, transform=middle.transAxes)  # fmt: skip
+
+        right.set(title="The pull it gives", xlabel="distance t", ylabel="best slope",
+                  xlim=(0, FARTHEST), ylim=(0, STEEPEST))  # fmt: skip
+        right.axhline(1, color=COLORS["mixture"], linestyle=":")
+        plots.label(right, 2.95, 0.92, "the critic of W1", ha="right", va="top", fontsize=10)
+        self.distances = np.array([0.0, FARTHEST])
+        (self.pull,) = right.plot(self.distances, self.distances, color=COLORS["critic"])
+        (self.here,) = right.plot([0], [0], "o", color=COLORS["generated"], markersize=9)
+        return [self.critic, self.generated, self.gap, self.objective, self.top, self.pull,
+                self.here]  # fmt: skip
+
+    def update(self, weight, distance):
+        best = 1 + distance / (2 * weight)
+        value = distance * best - weight * (best - 1) ** 2
+        self.critic.set_ydata(-best * self.xs)
+        self.generated.set_data([distance], [-best * distance])
+        self.gap.set_ydata(distance * self.slopes)
+        self.objective.set_ydata(distance * self.slopes - weight * (self.slopes - 1) ** 2)
+        self.top.set_data([best], [value])
+        self.pull.set_ydata(1 + self.distances / (2 * weight))
+        self.here.set_data([distance], [best])
+        return {
+            "best slope, 1 + t / 2λ": best,
+            "gap of the scores": distance * best,
+            "objective, t + t² / 4λ": value,
+            "W1 = t": float(distance),
+        }
+
+
+# Exercises
+
+
+@exercise("32_wgan_gp/1")
+def slope_on_two_diracs():
+    """The best slope for Diracs 2 apart and a weight of 0.5."""
+    distance, weight = 2.0, 0.5
+    start = keras.Input((1,))
+    critic = keras.Model(start, keras.layers.Dense(1, use_bias=False)(start))
+    model = WGANGP(networks.mlp(1, 1, 4), critic, penalty_weight=weight)
+    real, fake = tf.fill((2, 1), distance), tf.zeros((2, 1))
+
+    def loss(slope):
+        critic.set_weights([np.array([[slope]])])
+        return float(model.critic_loss(real, fake))
+
+    # The loss is a parabola in the slope, so three of its points give the lowest one.
+    curvature, linear, _ = np.polyfit([0, 2, 5], [loss(s) for s in (0, 2, 5)], 2)
+    truth = -linear / (2 * curvature)
+    return Number(
+        truth,
+        tolerance=0.02,
+        right="at that slope one more unit of gap costs as much penalty as it earns.",
+        mistakes=[
+            (1.0, "Slope 1 costs nothing, but a little more earns gap: the penalty is no wall."),
+            (1 + distance / weight, "The slope of the penalty is 2 lambda (s - 1): mind the 2."),
+            (
+                distance + distance**2 / (4 * weight),
+                "That is the objective at the best slope; asked is the slope itself.",
+            ),
+        ],
+    )
+
+
+@exercise("32_wgan_gp/2")
+def slope_penalty():
+    """Write penalty(gradients): the mean of (norm - 1)^2 for gradients of pictures."""
+
+    def reference(gradients):
+        # A linear value has these very gradients, whatever the point.
+        where = tf.zeros(gradients.shape)
+
+        def value(x):
+            return tf.reduce_sum(x * tf.cast(gradients, tf.float32), [1, 2, 3])
+
+        alpha = tf.fill((len(gradients),), 0.5)
+        return float(penalties.gradient_penalty(value, where, where, alpha))
+
+    def norms(gradients, axis):
+        return np.sqrt(np.sum(gradients**2, axis))
+
+    return Function(
+        reference,
+        lambda rng: (rng.normal(0, 0.3, size=(5, 4, 3, 2)),),
+        tolerance=1e-3,
+        right="one norm a sample, over all the axes but the first.",
+        mistakes=[
+            (
+                lambda g: np.mean((norms(g, 1) - 1) ** 2),
+                "That norm runs over one axis; a picture's gradient has three: sum over them all.",
+            ),
+            (
+                lambda g: np.mean((norms(g, -1) - 1) ** 2),
+                "That norm runs over the last axis; sum over axes 1, 2 and 3.",
+            ),
+            (
+                lambda g: (norms(g, (0, 1, 2, 3)) - 1) ** 2,
+                "That is one norm for the whole batch; each sample has its own.",
+            ),
+            (
+                lambda g: np.mean((norms(g, (1, 2, 3)) ** 2 - 1) ** 2),
+                "Take the root before you subtract the 1.",
+            ),
+            (
+                lambda g: (np.mean(norms(g, (1, 2, 3))) - 1) ** 2,
+                "First the square of each sample, then the mean.",
+            ),
+        ],
+        calls=6,
+    )
+
+
+@exercise("32_wgan_gp/3")
+def no_batch_norm():
+    """Why the critic holds no batch normalisation."""
+    return Choice(
+        "b",
+        options=["a", "b", "c"],
+        why="the penalty is about the slope of each score in its own sample.",
+        wrong={
+            "a": "Its gradient exists; ask what it is the gradient of.",
+            "c": "Clipping is gone here, and batch normalisation would not bound the weights.",
+        },
+    )

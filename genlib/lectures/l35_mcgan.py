@@ -1,0 +1,203 @@
+"""Lecture 35: McGAN, matching means and covariances of features."""
+
+import numpy as np
+import tensorflow as tf
+
+from genlib import plots
+from genlib.check import Function, Number, exercise
+from genlib.gans.mcgan import dual_norm
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: moment_matching
+
+MATCHINGS = ("mean, p = 1", "mean, p = 2", "covariance, k = 1", "covariance, k = 2")
+SPREAD_P = np.array([1.2, 0.6])  # P's standard deviations along the axes
+
+
+@scene("moment_matching")
+class MomentMatching(Scene):
+    """What mean matching and covariance matching see of two clouds: McGAN's two
+    critics, exactly.
+    """
+
+    title = "What the moments see of two clouds"
+    alt = (
+        "Left: a cloud of points of P in blue and one of Q in vermillion, with the critic's "
+        "directions as lines that end in a dot: v, or U solid in green and V dashed in pink. "
+        "Middle: the densities of P and Q along the first direction. Right: four bars, what each "
+        "matching reads, the chosen one in full green; black ticks mark what U = V tied would read."
+    )
+    size = (9.8, 3.9)
+
+    def controls(self):
+        return {
+            "matching": choice("matching", MATCHINGS, MATCHINGS[2]),
+            "move": slider("distance of Q's mean", 0.0, 0.0, 2.0, 0.1),
+            "angle": slider("its direction (degrees)", 30, 0, 90, 5),
+            "across": slider("Q's spread, across", 0.5, 0.2, 1.4, 0.1),
+            "up": slider("Q's spread, up", 1.4, 0.2, 1.4, 0.1),
+        }
+
+    def stage(self, fig):
+        rng = np.random.default_rng(0)
+        p, self.noise = rng.normal(size=(2, 150, 2))
+        left, middle, right = fig.subplots(1, 3)
+        left.set(title="The clouds", aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
+        plots.samples(left, p * SPREAD_P, "p", size=9, alpha=0.5)
+        self.cloud = plots.samples(left, self.noise, "q", size=9, alpha=0.5)
+        self.us, self.vs = (
+            [left.plot([], [], style, color=COLORS[role], linewidth=3, markevery=[1],
+                       marker="o", markersize=7)[0] for _ in range(2)]
+            for style, role in (("-", "critic"), ("--", "accent"))
+        )  # fmt: skip
+        plots.label(left, -3.8, 3.4, "v or U", "critic", ha="left", fontsize=10)
+        plots.label(left, 3.8, 3.4, "V", "accent", ha="right", fontsize=10)
+        xs = self.xs = np.linspace(-5, 5, 301)
+        middle.set(title="Along the first direction", ylabel="density", xlim=(-5, 5), ylim=(0, 1))
+        middle.set_xlabel("<v, x> or <u, x>")
+        self.densities = [middle.plot(xs, 0 * xs, color=COLORS[role])[0] for role in "pq"]
+        right.set(title="What each matching reads", xticks=range(4), ylim=(-7, 7))
+        right.set_xticklabels(["mean\np = 1", "mean\np = 2", "cov.\nk = 1", "cov.\nk = 2"])
+        right.axhline(0, color=COLORS["mixture"], linewidth=1)
+        self.bars = list(right.bar(range(4), [0] * 4, width=0.7, color=COLORS["critic"]))
+        (self.tied,) = right.plot([2, 3], [0, 0], "_", color="black", markersize=26,
+                                  markeredgewidth=3)  # fmt: skip
+        return [self.cloud, *self.us, *self.vs, *self.densities, *self.bars, self.tied]
+
+    def update(self, matching, move, angle, across, up):
+        radians, spread = np.radians(angle), np.array([across, up])
+        mean = move * np.array([np.cos(radians), np.sin(radians)])
+        self.cloud.set_offsets(mean + spread * self.noise)
+
+        gap = -mean  # E_P x - E_Q x: P's mean is 0
+        moments = np.diag(SPREAD_P**2 - spread**2) - np.outer(mean, mean)
+        eigenvalues, vectors = np.linalg.eigh(moments)
+        order = np.argsort(-np.abs(eigenvalues), kind="stable")
+        largest = np.abs(eigenvalues[order])
+        values = [np.abs(gap).max(), np.linalg.norm(gap), largest[0], largest.sum()]
+        tied = [eigenvalues.max(), eigenvalues.sum()]
+
+        u, v = np.zeros((2, 2)), np.zeros((2, 2))  # directions in rows; zero: nothing to see
+        if matching == MATCHINGS[0] and move:
+            axis = np.argmax(np.abs(gap))
+            u[0, axis] = np.sign(gap[axis])
+        elif matching == MATCHINGS[1] and move:
+            u[0] = gap / move
+        elif matching in MATCHINGS[2:]:
+            k = 1 if matching == MATCHINGS[2] else 2
+            u[:k] = vectors.T[order[:k]]
+            v[:k] = np.sign(eigenvalues[order[:k], None]) * u[:k]
+        for lines, directions in ((self.us, u), (self.vs, v)):
+            for line, direction in zip(lines, directions, strict=True):
+                line.set_data([0, 2.4 * direction[0]], [0, 2.4 * direction[1]])
+                line.set_visible(bool(direction.any()))
+        for line, center, scales in zip(
+            self.densities, (0.0, u[0] @ mean), (SPREAD_P, spread), strict=True
+        ):
+            scale = np.linalg.norm(u[0] * scales)
+            if scale:
+                z = (self.xs - center) / scale
+                line.set_ydata(np.exp(-(z**2) / 2) / (scale * np.sqrt(2 * np.pi)))
+            line.set_visible(scale > 0)
+        for bar, name, value in zip(self.bars, MATCHINGS, values, strict=True):
+            bar.set_height(value)
+            bar.set_alpha(1.0 if name == matching else 0.35)
+        self.tied.set_ydata(tied)
+        return {
+            "the chosen one reads": values[MATCHINGS.index(matching)],
+            "eigenvalues of the difference of second moments": ", ".join(
+                f"{value:.2f}" for value in np.sort(eigenvalues)[::-1]
+            ),
+            "tied (U = V), k = 1 and 2": f"{tied[0]:.2f}, {tied[1]:.2f}",
+        }
+
+
+# Exercises
+
+
+@exercise("35_mcgan/1")
+def largest_gap():
+    """The loss for p = 1 where the features' means differ by (3, -4, 1)."""
+    truth = float(dual_norm(tf.constant([3.0, -4.0, 1.0]), 1))
+    return Number(
+        truth,
+        tolerance=0.01,
+        right="v puts all its weight on the feature with the widest gap, with that gap's sign.",
+        mistakes=[
+            (8.0, "That is the 1-norm of the gap; v is in the 1-norm's ball, the loss is not."),
+            (26**0.5, "That is p = 2, where v may point along the whole gap."),
+            (3.0, "A gap below 0 counts too: v may be negative."),
+            (-4.0, "v may be negative, so the gap's size counts, not its sign."),
+            (0.0, "The gaps do not cancel: v chooses a sign for each."),
+        ],
+    )
+
+
+@exercise("35_mcgan/2")
+def tied_reading():
+    """What covariance matching with k = 1 reads of diag(-1, -3) when U = V is tied."""
+    # The best single u gives the largest eigenvalue of the difference.
+    truth = float(np.linalg.eigvalsh(np.diag([-1.0, -3.0])).max())
+    return Number(
+        truth,
+        tolerance=0.01,
+        right="u'Mu is at best the largest eigenvalue. Q spreads more than P in every direction, "
+        "and a tied critic cannot turn that round.",
+        mistakes=[
+            (3.0, "That is what U and V apart read: V = -U turns the sign."),
+            (1.0, "With U = V the sign stays: u'Mu is a mean of eigenvalues, all negative here."),
+            (-3.0, "The critic maximises: it takes the direction that costs it least."),
+            (0.0, "u has length 1: it cannot be 0."),
+            (-4.0, "That is k = 2, where U has both directions."),
+        ],
+    )
+
+
+@exercise("35_mcgan/3")
+def covariance_value():
+    """Write covariance_value(x, y, k): what the best U and V with k columns read."""
+
+    def moments(x, y):
+        return x.T @ x / len(x) - y.T @ y / len(y)
+
+    def reference(x, y, k):
+        # Of a symmetric matrix the singular values are the sizes of the eigenvalues.
+        return np.sort(np.abs(np.linalg.eigvalsh(moments(x, y))))[::-1][:k].sum()
+
+    def inputs(rng):
+        d = int(rng.integers(2, 5))
+        x, y = rng.normal(0.5, 1, (12, d)), rng.normal(0, rng.uniform(0.5, 2, d), (9, d))
+        return x, y, int(rng.integers(1, d + 1))
+
+    def singular(matrix, k):
+        return np.linalg.svd(matrix, compute_uv=False)[:k].sum()
+
+    return Function(
+        reference,
+        inputs,
+        tolerance=1e-5,
+        right="the k largest singular values of the difference of the second moments, added up.",
+        mistakes=[
+            (
+                lambda x, y, k: np.sort(np.linalg.eigvalsh(moments(x, y)))[::-1][:k].sum(),
+                "That is U = V tied: the largest eigenvalues, where negative ones count against.",
+            ),
+            (
+                lambda x, y, k: singular(np.cov(x.T, bias=True) - np.cov(y.T, bias=True), k),
+                "McGAN's second moments are not centred: do not subtract the means.",
+            ),
+            (
+                lambda x, y, k: singular(np.cov(x.T) - np.cov(y.T), k),
+                "McGAN's second moments are not centred: do not subtract the means.",
+            ),
+            (
+                lambda x, y, k: singular(x.T @ x - y.T @ y, k),
+                "Take means over the samples, not sums: x and y need not be equally many.",
+            ),
+            (
+                lambda x, y, k: singular(moments(x, y), None),
+                "Those are all the singular values: U and V have k columns.",
+            ),
+        ],
+    )

@@ -1,0 +1,190 @@
+"""Lecture 37: MMD GAN."""
+
+import math
+
+import ipywidgets
+import numpy as np
+
+from genlib import plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.divergences import kernels
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: learned_scale
+
+SPREAD = 0.3  # of both bells, in the data's units
+
+
+def rational_quadratic(alphas):
+    """Return the rational quadratic kernel as a sum of bells: ``{bandwidth: weight}``.
+
+    ``(1 + d^2 / (2 a))^-a`` is the mean of ``exp(-s d^2 / 2)`` over s of a Gamma(a, a) law, here
+    summed over log s. Beyond a bandwidth of e^15 a bell is flat on all that is drawn.
+    """
+    log_s = np.linspace(-30, 5, 141)
+    weights = [np.exp(a * (log_s - np.exp(log_s) + math.log(a)) - math.lgamma(a)) for a in alphas]
+    return dict(zip(np.exp(-log_s / 2), sum(weights) * (log_s[1] - log_s[0]), strict=True))
+
+
+#: Kernels, as sums of bells: the weight of each bandwidth.
+KERNELS = {
+    "bell of 1": {1.0: 1.0},
+    "bells of 1, 2, 4, 8, 16": dict.fromkeys((1.0, 2.0, 4.0, 8.0, 16.0), 1.0),
+    "rational quadratic": rational_quadratic((0.1, 1.0, 10.0)),
+}
+
+
+@scene("learned_scale")
+class LearnedScale(Scene):
+    """One kernel, and a critic that only scales what it sees: where the MMD pulls and where not."""
+
+    title = "A critic that scales"
+    alt = (
+        "Left: two bells of data, P in blue and Q in vermillion, under a grey bar: how far a "
+        "kernel of bandwidth 1 on the codes reaches in the data. Middle: the root of the MMD of "
+        "the codes against the distance of the bells in the data, with a dot. Right: the pull at "
+        "that distance against the scale, on logarithmic axes, with a dot."
+    )
+    size = (9.8, 3.7)
+
+    def controls(self):
+        return {
+            "scale": ipywidgets.FloatLogSlider(
+                value=0.3, min=-3, max=2, step=0.1, description="scale of the codes"
+            ),
+            "distance": slider("distance of Q", 2.0, 0.0, 6.0, 0.1),
+            "kernel": choice("kernel", list(KERNELS), "bells of 1, 2, 4, 8, 16"),
+        }
+
+    def stage(self, fig):
+        self.xs = np.linspace(-2, 8, 401)
+        self.distances, self.scales = np.linspace(0, 6, 121), np.geomspace(1e-3, 100, 121)
+        left, middle, right = self.axes = fig.subplots(1, 3)
+        left.set(title="Data, and a bandwidth", xlabel="data x (code = scale times x)", yticks=[],
+                 xlim=(-2, 8), ylim=(0, 1.6))  # fmt: skip
+        self.bells = {name: left.plot(self.xs, self.xs, color=COLORS[name])[0] for name in "pq"}
+        (self.ruler,) = left.plot([0, 1], [1.45, 1.45], color=COLORS["mixture"], linewidth=4)
+        plots.label(left, -1.9, 1.48, "bandwidth 1 on the codes", ha="left", fontsize=9)
+        middle.set(title="Root of the MMD²", xlabel="distance in the data", xlim=(0, 6),
+                   ylim=(0, 3.3))  # fmt: skip
+        (self.curve,) = middle.plot(self.distances, self.distances, color=COLORS["critic"])
+        (self.dot,) = middle.plot([0], [0], "o", color=COLORS["critic"], markersize=9)
+        right.set(title="Pull on Q", xlabel="scale of the codes", xscale="log", yscale="log",
+                  xlim=(1e-3, 100), ylim=(1e-6, 10))  # fmt: skip
+        (self.pulls,) = right.plot(self.scales, self.scales, color=COLORS["critic"])
+        (self.here,) = right.plot([1], [1], "o", color=COLORS["critic"], markersize=9)
+        return [*self.bells.values(), self.ruler, self.curve, self.dot, self.pulls, self.here]
+
+    def update(self, scale, distance, kernel):
+        kernel = KERNELS[kernel]
+        for name, place in (("p", 0.0), ("q", distance)):
+            self.bells[name].set_ydata(np.exp(-(((self.xs - place) / SPREAD) ** 2) / 2))
+        self.ruler.set_xdata([0, min(1 / scale, 8)])
+        self.curve.set_ydata(root_mmd(scale, self.distances, kernel))
+        value = root_mmd(scale, distance, kernel)
+        self.dot.set_data([distance], [value])
+        self.pulls.set_ydata(np.maximum(_pull(self.scales, distance, kernel), 1e-9))
+        pull = _pull(scale, distance, kernel)
+        self.here.set_data([scale], [max(pull, 1e-9)])
+        best = self.scales[np.argmax(_pull(self.scales, distance, kernel))]
+        return {
+            "root of the MMD²": value,
+            "pull (per unit of x)": f"{pull:.6f}",
+            "the scale that pulls hardest": f"{best:.3g}" if distance else "none",
+        }
+
+
+def root_mmd(scale, distance, kernel):
+    """Return the MMD of two bells of spread 0.3 whose codes are ``scale`` times the data.
+
+    ``kernel`` is a sum of Gaussian kernels: ``{bandwidth: weight}``.
+    """
+    total = 0.0
+    for b, weight in kernel.items():
+        variance = b**2 + 2 * (scale * SPREAD) ** 2
+        gap = -np.expm1(-((scale * distance) ** 2) / (2 * variance))
+        total = total + weight * 2 * b / np.sqrt(variance) * gap
+    return np.sqrt(total)
+
+
+def _pull(scale, distance, kernel, step=1e-3):
+    """Return the slope of `root_mmd` in the distance, by a central difference."""
+    ends = (root_mmd(scale, np.maximum(distance + h, 0), kernel) for h in (step, -step))
+    return (next(ends) - next(ends)) / (2 * step)
+
+
+# Exercises
+
+
+def _bandwidth_on_data(scale):
+    """Return the bandwidth on the data of a unit kernel on codes, read off the kernel itself."""
+    x = np.array([[0.0], [1.0]])
+    value = float(kernels.rbf(1.0)(scale * x, scale * x)[0, 1])
+    return float(np.sqrt(-1 / (2 * np.log(value))))
+
+
+@exercise("37_mmd_gan/1")
+def scaled_kernel():
+    """The bandwidth on the data of a kernel on scaled codes."""
+    return Number(
+        _bandwidth_on_data(0.5),
+        tolerance=0.005,
+        right="what the critic shrinks, the kernel sees as if its bandwidth had grown.",
+        mistakes=[
+            (0.5, "The other way: codes lie closer than the data, so the kernel reaches further."),
+            (4.0, "That is the squared bandwidth."),
+            (
+                1.0,
+                "That is the bandwidth on the codes; two data points 1 apart have codes 0.5 apart.",
+            ),
+        ],
+    )
+
+
+@exercise("37_mmd_gan/2")
+def witness():
+    """Write witness_at(t, x, y) for a Gaussian kernel on a line."""
+
+    def mean_kernel(t, z, bandwidth=1.0):
+        gram = kernels.rbf(bandwidth)(t[:, None], z[:, None]).numpy()
+        return gram.mean(1)
+
+    def inputs(rng):
+        return rng.normal(size=5), rng.normal(size=7), rng.normal(1, 1, size=6)
+
+    return Function(
+        lambda t, x, y: mean_kernel(t, x) - mean_kernel(t, y),
+        inputs,
+        tolerance=1e-4,
+        right="it is high where real codes crowd and generated ones do not.",
+        mistakes=[
+            (
+                lambda t, x, y: mean_kernel(t, y) - mean_kernel(t, x),
+                "The sign: real minus generated.",
+            ),
+            (
+                lambda t, x, y: 7 * mean_kernel(t, x) - 6 * mean_kernel(t, y),
+                "Take means over the samples, not sums.",
+            ),
+            (
+                lambda t, x, y: mean_kernel(t, x, 0.5**0.5) - mean_kernel(t, y, 0.5**0.5),
+                "A bandwidth of 1 means exp(-d^2 / 2).",
+            ),
+        ],
+        calls=8,
+    )
+
+
+@exercise("37_mmd_gan/3")
+def why_copy():
+    """What the decoder is for."""
+    return Choice(
+        "b",
+        options=["a", "b", "c"],
+        why="a code from which the sample can be copied has lost nothing.",
+        wrong={
+            "a": "The generator makes samples from latents and never uses the decoder.",
+            "c": "It costs time; it guards what the kernel can see.",
+        },
+    )

@@ -1,0 +1,188 @@
+"""Lecture 38: Cramer GAN."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.special import ndtr
+
+from genlib import networks, plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.gans import CramerGAN
+from genlib.plots import COLORS
+from genlib.widgets import Scene, scene, slider
+
+# Explorer: cramer_surrogate
+
+DATA_SCALE = 0.5  # of the real bell
+PLACES = np.linspace(-4, 4, 161)
+
+
+@scene("cramer_surrogate")
+class CramerSurrogate(Scene):
+    """The energy distance and Cramer GAN's surrogate as losses of a generator on the line."""
+
+    title = "Two losses for one generator"
+    alt = (
+        "Left: the densities of P in blue and Q in vermillion. Middle: the push on a generated "
+        "sample at each x, to the right where positive; green by the energy distance, pink by the "
+        "surrogate. Right: both losses against the place of Q, less their least values, with dots "
+        "at the place chosen and a dotted line at the place of P."
+    )
+    size = (9.8, 3.7)
+
+    def controls(self):
+        return {
+            "data": slider("place of P", 2.0, -3.0, 3.0, 0.25),
+            "place": slider("place of Q", 0.75, -4.0, 4.0, 0.25),
+            "scale": slider("scale of Q", 0.5, 0.1, 1.5, 0.1),
+        }
+
+    def stage(self, fig):
+        xs = self.xs = np.linspace(-6, 6, 481)
+        left, middle, right = fig.subplots(1, 3)
+        left.set(title="P and Q", xlabel="x", ylabel="density", xlim=(-5, 5), ylim=(0, 1.5))
+        self.fills = {n: plots.fill(left, xs, 0, 0, n, 0.4) for n in "pq"}
+        self.names = {n: plots.label(left, 0, 0, n.upper(), n, fontsize=13) for n in "pq"}
+        middle.set(title="Push on a sample at x", xlabel="x", xlim=(-5, 5), ylim=(-4.4, 4.4))
+        middle.axhline(0, color="#8c8c8c", linewidth=1)
+        self.reach = plots.fill(middle, xs, -4.4, -4.4, "q")
+        right.set(title="Loss", xlabel="place of Q", xlim=(-4, 4), ylim=(-0.3, 8))
+        self.home = right.axvline(0, color=COLORS["p"], linestyle=":")
+        self.lines, self.dots = {}, {}
+        for name, role, y in (("energy", "critic", 3.7), ("surrogate", "accent", 2.9)):
+            plots.label(middle, -4.8, y, name, role, ha="left", fontsize=10)
+            self.lines[name] = [
+                middle.plot(xs, 0 * xs, color=COLORS[role])[0],
+                right.plot(PLACES, 0 * PLACES, color=COLORS[role])[0],
+            ]
+            (self.dots[name],) = right.plot([0], [0], "o", color=COLORS[role], markersize=8)
+        return [*self.fills.values(), *self.names.values(), self.reach, self.home,
+                *self.lines.values(), *self.dots.values()]  # fmt: skip
+
+    def update(self, data, place, scale):
+        bells = {"p": (data, DATA_SCALE), "q": (place, scale)}
+        for name, (mean, width) in bells.items():
+            z = (self.xs - mean) / width
+            density = np.exp(-(z**2) / 2) / (width * np.sqrt(2 * np.pi))
+            plots.set_fill(self.fills[name], self.xs, 0, density)
+            self.names[name].set_position((mean, 1.0 if name == "p" else 0.05))
+        plots.set_fill(self.reach, self.xs, -4.4, -4.4 + 2 * density / density.max())
+        self.home.set_xdata([data, data])
+
+        pushes = push(self.xs, bells["p"], bells["q"])
+        numbers = {}
+        for name, curve in losses(PLACES, data, scale).items():
+            # What does not depend on the place of Q is left out; the least is drawn at 0.
+            here = losses(np.array([place]), data, scale)[name][0] - curve.min()
+            self.lines[name][0].set_ydata(pushes[name])
+            self.lines[name][1].set_ydata(curve - curve.min())
+            self.dots[name].set_data([place], [here])
+            numbers[f"mean push, {name}"] = float(
+                pushes[name] @ density * (self.xs[1] - self.xs[0])
+            )
+        return numbers
+
+
+def push(x, p, q):
+    """Return how hard each loss pushes a generated sample at x to the right: ``{name: (n,)}``.
+
+    ``p`` and ``q`` are (mean, scale) of normals. ``d/dx E|x - y| = 2 F(x) - 1`` for y of CDF F.
+    """
+    to_p, to_q = (2 * ndtr((x - mean) / scale) - 1 for mean, scale in (p, q))
+    return {"energy": 2 * to_q - 2 * to_p, "surrogate": 2 * to_q - to_p - np.sign(x)}
+
+
+def losses(places, data, scale):
+    """Return both losses for Q at ``places`` up to terms without the place: ``{name: (n,)}``."""
+    across = mean_distance(places - data, np.hypot(scale, DATA_SCALE))
+    return {"energy": 2 * across, "surrogate": across + mean_distance(places, scale)}
+
+
+def mean_distance(mean, scale):
+    """Return ``E |N(mean, scale^2)|``."""
+    z = mean / scale
+    return scale * (2 * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) + z * (2 * ndtr(z) - 1))
+
+
+# Exercises
+
+
+def _same(k):
+    start = keras.Input((k,))
+    return keras.Model(start, keras.layers.Activation("linear")(start))
+
+
+@exercise("38_cramer_gan/1")
+def surrogate_by_hand():
+    """The surrogate's gap for data at 1 and generated samples at 0.5."""
+    model = CramerGAN(networks.mlp(1, 1, 4), _same(1), penalty_weight=0.0)
+    x, g = tf.ones((4, 1)), tf.fill((4, 1), 0.5)
+    model.generate = lambda n: g
+    truth = -float(model.critic_loss(x, g))
+    energy = float(model.generator_loss(x, g))
+    return Number(
+        truth,
+        tolerance=0.005,
+        right="f(1) = 1/2 - 1 and f(1/2) = 0 - 1/2: no gap, though Q is not P.",
+        mistakes=[
+            (energy, "That is the generator's loss, the energy form."),
+            (energy / 2, "You left |t| out of f(t) = |t - g2| - |t|."),
+        ],
+    )
+
+
+@exercise("38_cramer_gan/2")
+def energy_form():
+    """Write generator_loss(hx, h1, h2) from codes."""
+
+    def reference(hx, h1, h2):
+        n, k = hx.shape
+        model = CramerGAN(networks.mlp(1, k, 4), _same(k))
+        model.generate = lambda _: tf.constant(h2, tf.float32)
+        return float(model.generator_loss(tf.constant(hx, tf.float32), tf.constant(h1, tf.float32)))
+
+    def inputs(rng):
+        k = int(rng.integers(2, 5))
+        return rng.normal(1, 1, (6, k)), rng.normal(size=(6, k)), rng.normal(size=(6, k))
+
+    def far(a, b):
+        return np.mean(np.linalg.norm(a - b, axis=1))
+
+    return Function(
+        reference,
+        inputs,
+        tolerance=1e-4,
+        right="two pulls towards the data, one push apart.",
+        mistakes=[
+            (
+                lambda hx, h1, h2: far(hx, h1) + far(hx, h2),
+                "Without the last term all samples end in one place: push h1 and h2 apart.",
+            ),
+            (
+                lambda hx, h1, h2: far(hx, h1) + far(hx, h2) + far(h1, h2),
+                "The distance between the two generated batches is taken away.",
+            ),
+            (
+                lambda hx, h1, h2: sum(
+                    s * np.mean(np.sum((a - b) ** 2, 1))
+                    for s, a, b in ((1, hx, h1), (1, hx, h2), (-1, h1, h2))
+                ),
+                "Take distances, not their squares: squares see only the means.",
+            ),
+        ],
+        calls=4,
+    )
+
+
+@exercise("38_cramer_gan/3")
+def why_two_batches():
+    """Why two independent generated batches are drawn."""
+    return Choice(
+        "a",
+        options=["a", "b", "c"],
+        why="a batch against itself has distance 0 in each pair, and nothing pushes apart.",
+        wrong={
+            "b": "The noise is not it: with g2 = g1 the last term is 0 whatever Q is.",
+            "c": "The penalty needs the batch only where f is measured.",
+        },
+    )

@@ -1,0 +1,183 @@
+"""Lecture 39: Fisher GAN."""
+
+import ipywidgets
+import keras
+import numpy as np
+import tensorflow as tf
+
+from genlib import networks, plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.divergences import witness
+from genlib.gans import FisherGAN
+from genlib.plots import COLORS
+from genlib.widgets import Scene, choice, scene, slider
+
+# Explorer: multiplier_path
+
+DOWN, UP = "down, as in the paper", "up"
+STEPS, RATE, START = 1000, 0.015, 0.1  # updates, the critic's learning rate, its slope at the start
+STEEPEST = 20.0  # where a critic that runs away is stopped
+SCALES = 1.0, 0.6  # of P and Q
+
+
+@scene("multiplier_path")
+class MultiplierPath(Scene):
+    """A line as critic, held to size 1 by a multiplier: the path of Fisher GAN's Lagrangian."""
+
+    title = "A critic held to size 1 by a multiplier"
+    alt = (
+        "Left: the densities of P in blue and Q in vermillion with two straight critics, dashed "
+        "the best line of size 1, solid the line after 1,000 updates. Middle: the size Omega "
+        "against the updates, with a dotted line at 1. Right: the multiplier against the updates, "
+        "with a dotted line at half of F."
+    )
+    size = (9.8, 3.7)
+
+    def controls(self):
+        return {
+            "rho": ipywidgets.FloatLogSlider(value=0.1, min=-3, max=0, step=0.25, description="ρ"),
+            "distance": slider("distance", 2.0, 0.0, 4.0, 0.25),
+            "place": slider("place of both", 0.0, -2.0, 2.0, 0.25),
+            "sign": choice("multiplier goes", [DOWN, UP]),
+        }
+
+    def stage(self, fig):
+        xs = self.xs = np.linspace(-12, 12, 961)
+        steps = np.arange(STEPS + 1)
+        left, middle, right = fig.subplots(1, 3)
+        left.set(title="P, Q and the critic", xlabel="x", ylabel="f(x)", xlim=(-6, 6), ylim=(-3, 3))
+        self.fills = {n: plots.fill(left, xs, -3, -3, n) for n in "pq"}
+        self.names = {n: plots.label(left, 0, -2.9, n.upper(), n, fontsize=13) for n in "pq"}
+        (self.best,) = left.plot(xs, xs, color=COLORS["critic"], linestyle="--")
+        (self.found,) = left.plot(xs, xs, color=COLORS["critic"], linewidth=3)
+        middle.set(title="Size of the critic, Ω", xlabel="update", xlim=(0, STEPS), ylim=(0, 9))
+        middle.axhline(1, color=COLORS["mixture"], linestyle=":")
+        (self.sizes,) = middle.plot(steps, steps, color=COLORS["critic"])
+        right.set(title="Multiplier", xlabel="update", xlim=(0, STEPS), ylim=(-5.5, 3.5))
+        self.half = right.axhline(1, color=COLORS["mixture"], linestyle=":")
+        self.half_name = plots.label(right, 985, 0, "F/2", ha="right")
+        (self.multipliers,) = right.plot(steps, steps, color=COLORS["highlight"])
+        return [*self.fills.values(), *self.names.values(), self.best, self.found, self.sizes,
+                self.half, self.half_name, self.multipliers]  # fmt: skip
+
+    def update(self, rho, distance, place, sign):
+        means = place + distance / 2, place - distance / 2
+        second_moment = sum(m**2 + s**2 for m, s in zip(means, SCALES, strict=True)) / 2
+        slopes, multipliers = path(rho, distance, second_moment, 1 if sign == DOWN else -1)
+        sizes = slopes**2 * second_moment
+        best = 1 / np.sqrt(second_moment)
+        value = best * distance
+
+        densities = {}
+        for name, mean, scale in zip("pq", means, SCALES, strict=True):
+            z = (self.xs - mean) / scale
+            densities[name] = np.exp(-(z**2) / 2) / (scale * np.sqrt(2 * np.pi))
+            plots.set_fill(self.fills[name], self.xs, -3, -3 + 3 * densities[name])
+            self.names[name].set_x(mean + (0.5 if name == "p" else -0.5))
+        self.best.set_ydata(best * self.xs)
+        self.found.set_ydata(slopes[-1] * self.xs)
+        self.sizes.set_ydata(sizes)
+        self.multipliers.set_ydata(multipliers)
+        self.half.set_ydata([value / 2] * 2)
+        self.half_name.set_y(value / 2 + 0.12)
+        any_critic = witness.gap(witness.fisher(self.xs, **densities), self.xs, **densities)
+        return {
+            "Ω at the end": float(sizes[-1]) if abs(slopes[-1]) < STEEPEST else "runs away",
+            "multiplier at the end": f"{multipliers[-1]:,.3f}",
+            "F, straight critics": value,
+            "F, all critics": float(any_critic),
+        }
+
+
+def path(rho, distance, second_moment, sign):
+    """Return slopes and multipliers, each ``(STEPS + 1,)``, of the critic ``f(x) = a x``.
+
+    The critic goes up ``a d + l (1 - Omega) - rho/2 (1 - Omega)^2``, ``Omega = a^2 M``; then the
+    multiplier goes down its own gradient (``sign`` 1), or up (-1).
+    """
+    slopes, multipliers = [START], [0.0]
+    a, l = START, 0.0  # noqa: E741
+    for _ in range(STEPS):
+        missing = 1 - a**2 * second_moment
+        uphill = distance - 2 * a * second_moment * (l - rho * missing)
+        a = min(max(a + RATE * uphill, -STEEPEST), STEEPEST)
+        l -= sign * rho * (1 - a**2 * second_moment)  # noqa: E741
+        slopes.append(a)
+        multipliers.append(l)
+    return np.array(slopes), np.array(multipliers)
+
+
+# Exercises
+
+
+@exercise("39_fisher_gan/1")
+def disjoint():
+    """F between two densities that share no place."""
+    x = np.linspace(-12, 12, 4801)
+    p, q = (np.exp(-((x - m) ** 2) / 2) / np.sqrt(2 * np.pi) for m in (-6, 6))
+    return Number(
+        float(witness.gap(witness.fisher(x, p, q), x, p, q)),
+        tolerance=0.005,
+        right="f is 1 on one and -1 on the other: a gap of 2 at size 1.",
+        mistakes=[
+            (4.0, "That is F squared."),
+            (1.0, "f = 1 on P's samples and f = -1 on Q's has size 1; what is its gap?"),
+            (np.inf, "F is bounded, unlike KL or W1: the best f takes only two values here."),
+        ],
+    )
+
+
+@exercise("39_fisher_gan/2")
+def in_units_of_size():
+    """Write fisher_value(f_real, f_fake): the gap in units of the critic's size."""
+
+    def reference(f_real, f_fake):
+        # At size 1 the constraint's terms vanish from the library's own loss.
+        size = (np.mean(f_real**2) + np.mean(f_fake**2)) / 2
+        start = keras.Input((1,))
+        same = keras.Model(start, keras.layers.Activation("linear")(start))
+        model = FisherGAN(networks.mlp(1, 1, 4), same)
+        real, fake = (tf.constant(f[:, None] / np.sqrt(size), tf.float32) for f in (f_real, f_fake))
+        return -float(model.critic_loss(real, fake))
+
+    def inputs(rng):
+        return rng.normal(1, 1, size=8), rng.normal(-0.5, 0.5, size=6)
+
+    def gap(a, b):
+        return np.mean(a) - np.mean(b)
+
+    return Function(
+        reference,
+        inputs,
+        tolerance=1e-4,
+        right="it does not change when f is multiplied by 2, and it never exceeds 2.",
+        mistakes=[
+            (
+                lambda a, b: gap(a, b) / ((np.mean(a**2) + np.mean(b**2)) / 2),
+                "The size is the *root* of Omega: test that 2 f gives the same value as f.",
+            ),
+            (
+                lambda a, b: gap(a, b) / np.sqrt((np.var(a) + np.var(b)) / 2),
+                "Omega is not centred: take mean squares, not variances.",
+            ),
+            (
+                lambda a, b: gap(a, b) / np.sqrt(np.mean(a**2) + np.mean(b**2)),
+                "Omega has a half before each of its two terms.",
+            ),
+        ],
+        calls=5,
+    )
+
+
+@exercise("39_fisher_gan/3")
+def which_way():
+    """Which way the multiplier goes while the critic is too large."""
+    return Choice(
+        "b",
+        options=["a", "b", "c"],
+        why="l multiplies 1 - Omega in what the critic maximises: a larger l makes size dearer.",
+        wrong={
+            "a": "A smaller l makes size cheaper, and the critic would grow further.",
+            "c": "It stays only while Omega = 1.",
+        },
+    )

@@ -1,0 +1,156 @@
+"""Lecture 41: BEGAN."""
+
+import ipywidgets
+import numpy as np
+import tensorflow as tf
+
+from genlib import plots
+from genlib.check import Choice, Function, Number, exercise
+from genlib.gans import BEGAN
+from genlib.plots import COLORS
+from genlib.widgets import Scene, scene, slider
+
+# Explorer: balance
+
+STEPS = 600
+
+
+@scene("balance")
+class Balance(Scene):
+    """BEGAN's balance as a game of two numbers: the mean errors of real and of
+    generated samples.
+    """
+
+    title = "The balance of two errors"
+    alt = (
+        "Left: two errors against time, of real samples in blue and of generated ones in "
+        "vermillion, with gamma times the former dotted. Right: the weight k, in green, between 0 "
+        "and 1. Sliders set gamma, the rate of k and how strong the generator is."
+    )
+    size = (9.4, 3.8)
+
+    def controls(self):
+        return {
+            "gamma": slider("gamma", 0.5, 0.1, 1.0, 0.05),
+            "rate": ipywidgets.FloatLogSlider(
+                value=0.1, min=-3, max=0, step=0.1, description="rate of k"
+            ),
+            "strength": slider("strength of the generator", 1.0, 0.2, 4.0, 0.2),
+        }
+
+    def stage(self, fig):
+        self.time = np.arange(STEPS)
+        left, right = fig.subplots(1, 2)
+        left.set(title="Mean errors", xlabel="step", ylabel="error", xlim=(0, STEPS), ylim=(0, 1.6))
+        (self.real,) = left.plot(self.time, 0 * self.time, color=COLORS["real"])
+        (self.fake,) = left.plot(self.time, 0 * self.time, color=COLORS["generated"])
+        (self.goal,) = left.plot(self.time, 0 * self.time, color=COLORS["mixture"], linestyle=":")
+        for place, text, role in ((0.97, "real", "real"), (0.88, "generated", "generated"),
+                                  (0.79, "gamma x real", "mixture")):  # fmt: skip
+            plots.label(left, 0.98, place, text, role, ha="right", va="top",
+                        transform=left.transAxes)  # fmt: skip
+        right.set(title="The weight k", xlabel="step", ylabel="k", xlim=(0, STEPS),
+                  ylim=(-0.05, 1.05))  # fmt: skip
+        (self.weight,) = right.plot(self.time, 0 * self.time, color=COLORS["critic"])
+        return [self.real, self.fake, self.goal, self.weight]
+
+    def update(self, gamma, rate, strength):
+        real, fake, k = simulate(gamma, rate, strength)
+        self.real.set_ydata(real)
+        self.fake.set_ydata(fake)
+        self.goal.set_ydata(gamma * real)
+        self.weight.set_ydata(k)
+        stuck = "at 0" if k[-100:].max() < 1e-3 else "at 1" if k[-100:].min() > 0.999 else "no"
+        return {
+            "generated / real": fake[-100:].mean() / real[-100:].mean(),
+            "gamma": gamma,
+            "k": k[-1],
+            "is k stuck?": stuck,
+        }
+
+
+def simulate(gamma, rate, strength):
+    """Return the errors on real and generated samples and k, each (600,).
+
+    A caricature: the critic lowers the real error towards 0.2, less so the more it also has to
+    raise the generated one, which it raises in proportion to k; the generator lowers its own.
+    """
+    real, fake, k = np.empty((3, STEPS))
+    r, f, weight = 1.0, 1.5, 0.0
+    for i in range(STEPS):
+        real[i], fake[i], k[i] = r, f, weight
+        r += 0.02 * (0.2 + 0.3 * weight - r)
+        f += 0.02 * (weight - strength * f)
+        weight = min(max(weight + rate * (gamma * r - f), 0.0), 1.0)
+    return real, fake, k
+
+
+# Exercises
+
+
+def _moved(k, gamma, k_rate, on_real, on_fake):
+    """Return the next k and M as BEGAN itself computes them."""
+    model = BEGAN(*BEGAN.suited_networks((2,), width=2, seed=0), gamma=gamma, k_rate=k_rate)
+    model.k.assign(k)
+    logs = model.move_k(tf.constant(on_real, tf.float32), tf.constant(on_fake, tf.float32))
+    return float(logs["k"]), float(logs["convergence"])
+
+
+@exercise("41_began/1")
+def next_k():
+    """The next k for given errors."""
+    return Number(
+        _moved(0.2, 0.5, 0.1, 0.6, 0.5)[0],
+        tolerance=0.001,
+        right="the generated error is too large for the balance, so the critic pushes less.",
+        mistakes=[
+            (0.2 - 0.1 * (0.5 * 0.6 - 0.5), "The sign: k falls where the generated error is high."),
+            (0.2 + 0.1 * (0.6 - 0.5), "Compare with gamma times the real error."),
+            (0.2 + (0.5 * 0.6 - 0.5), "Multiply the gap by the rate lambda."),
+            (0.1 * (0.5 * 0.6 - 0.5), "That is the step; add it to the old k."),
+        ],
+    )
+
+
+@exercise("41_began/2")
+def convergence():
+    """Write measure(on_real, on_fake, gamma)."""
+
+    def inputs(rng):
+        return tuple(float(v) for v in rng.uniform(0.1, 1, 3))
+
+    return Function(
+        lambda on_real, on_fake, gamma: _moved(0.0, gamma, 0.1, on_real, on_fake)[1],
+        inputs,
+        tolerance=1e-4,
+        right="it is small only where real samples are copied well and the balance holds.",
+        mistakes=[
+            (
+                lambda on_real, on_fake, gamma: on_real + gamma * on_real - on_fake,
+                "Take |.| of the gap: both sides of the balance count as far.",
+            ),
+            (
+                lambda on_real, on_fake, gamma: abs(gamma * on_real - on_fake),
+                "Add the real error: a balance of two bad copies is no convergence.",
+            ),
+            (
+                lambda on_real, on_fake, gamma: on_real + np.abs(on_real - gamma * on_fake),
+                "Gamma belongs to the real error.",
+            ),
+        ],
+        calls=8,
+    )
+
+
+@exercise("41_began/3")
+def what_m_says():
+    """What a small M tells."""
+    return Choice(
+        "b",
+        options=["a", "b", "c"],
+        why="M is made of two mean errors, and a few well-copied kinds of sample keep them right.",
+        wrong={
+            "a": "The runs above have a small M and leave heaps out.",
+            "c": "Two equal mean errors do not make two distributions equal.",
+        },
+    )

@@ -1,0 +1,99 @@
+"""Trials of GANs: one line trains and judges; and the live views that ride along."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genlib import data, experiments
+from genlib.gans import GAN, WGAN
+from genlib.widgets.gan_views import digits_view, points_view
+
+POINTS = data.toy("ring").sample(500, seed=(0, 1)).numpy()
+
+
+def test_the_truth_scores_its_ceiling_and_its_floor():
+    """In 2-D, a Gaussian has 1 - exp(-9/2) of its mass within three standard deviations."""
+    true = experiments.truth("ring")
+    assert true.modes == 8 and true.model is None
+    assert true.high_quality == pytest.approx(1 - np.exp(-4.5), abs=0.01)
+    assert 0 < true.distance < 0.08
+    assert experiments.truth("grid").modes == 25
+
+
+def test_an_even_circle_has_every_mode_and_three_quarters_of_the_quality():
+    """On the unit circle, within 0.3 of a heap's centre means within 2 asin(0.15) of its angle."""
+    round_trip, true = experiments.circle(), experiments.truth("ring")
+    assert round_trip.modes == 8 and round_trip.model is None
+    assert round_trip.high_quality == pytest.approx(16 * np.arcsin(0.15) / np.pi, abs=0.03)
+    assert 0.7 < round_trip.high_quality < 0.8 < true.high_quality
+    assert round_trip.distance > true.distance
+
+
+def test_a_shifted_sample_scores_worse():
+    made = data.toy("ring").sample(experiments.SAMPLES, seed=(0, 98)).numpy()
+    modes, quality, distance = experiments.score_points(made + [1.0, 0.0], "ring")
+    assert quality < 0.5
+    # The mean of |<theta, shift>| over directions is 2 / pi.
+    assert 0.5 < distance < 0.7
+    assert experiments.score_points(made * np.nan, "ring") == (0, 0.0, np.inf)
+    assert experiments.score_points(np.tile([[1.0, 0.0]], (50, 1)), "ring")[:2] == (1, 1.0)
+
+
+def test_a_trial_repeats_and_its_settings_are_those_asked_for():
+    pair = [experiments.on_toy("gan", seed=3, steps=20, width=8) for _ in range(2)]
+    assert pair[0][1:4] == pair[1][1:4]
+    assert pair[0].seconds > 0
+    plain = experiments.on_toy(WGAN, seed=0, settings="paper", steps=2, width=8).model
+    assert plain.clip == 0.01 and plain.critic_steps == 5
+    assert int(plain.generator_optimizer.iterations) == 2
+    other = experiments.on_toy(WGAN, seed=0, steps=4, width=8, epochs=2, clip=0.3).model
+    assert other.clip == 0.3 and int(other.generator_optimizer.iterations) == 4
+
+
+def test_a_trial_on_digits():
+    trial = experiments.on_digits("gan", steps=3, width=8)
+    assert trial.model.sample(2).shape == (2, 8, 8, 1)
+    assert 0 <= trial.score.confident <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"variant": "gann"}, "variant must be one of"),
+        ({"variant": "gan", "toy": "moons"}, "toy must be one of grid, ring"),
+        ({"variant": "gan", "settings": "best"}, "settings must be one of paper, preset"),
+        ({"variant": "gan", "steps": 0.5}, "steps must be a whole number"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        experiments.on_toy(**options)
+
+
+def frame(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def test_live_views(monkeypatch):
+    monkeypatch.setattr("genlib.widgets.training_view.display", lambda *a, **k: None)
+    digits, _ = data.images("digits")
+    views = {
+        "points": points_view(POINTS, lambda m, xy: m.critic(xy)[:, 0], steps=2, alt="Points."),
+        "no surface": points_view(POINTS, None, steps=2, line=0.0, alt="Points."),
+        "digits": digits_view(digits, steps=2, alt="Digits."),
+    }
+    for name, view in views.items():
+        view._send = lambda small=False, view=view: _png(view)
+        run = experiments.on_digits if name == "digits" else experiments.on_toy
+        run(GAN, steps=4, width=8, epochs=2, callbacks=[view])
+        assert [epoch for epoch, _ in view.frames] == [0, 1, 2]
+        pictures = [frame(png) for _, png in view.frames]
+        assert np.abs(pictures[0].astype(int) - pictures[-1]).max() > 0
+
+
+def _png(view):
+    from genlib import plots
+
+    return plots.encode(view._canvas.buffer_rgba())
