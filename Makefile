@@ -42,10 +42,10 @@ environment:
 # For maintainers
 
 notebooks: environment  ## execute every notebook again and store its results
-	@$(RUN) tools/notebooks.py run
+	@$(RUN) tools/run.py
 
 format: environment  ## bring the notebooks and the code into their canonical form
-	@$(RUN) tools/notebooks.py format
+	@$(RUN) tools/format.py
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check .
 

@@ -1,9 +1,4 @@
-"""The shared code of a course on deep generative models, in TensorFlow 2.
-
-Modules, from the ground up (an import only ever points down this list): ``validate``, ``data``,
-``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``,
-``experiments``, ``plots``, ``source``, ``widgets``, ``check``, ``lectures``.
-"""
+"""The shared code of a course on deep generative models, in TensorFlow 2."""
 
 import importlib
 import os
@@ -11,9 +6,10 @@ import sys
 
 __version__ = "0.1.0"
 
+#: From the top floor down: an import only ever points down this list.
 _MODULES = """
-validate data divergences networks training likelihood gans metrics experiments plots source
-widgets check lectures
+lectures check widgets source plots experiments metrics gans likelihood training networks
+divergences data validate
 """.split()
 
 

@@ -2,25 +2,39 @@
 
 import math
 import re
+from graphlib import TopologicalSorter
 
 import numpy as np
 import pytest
 from tensorflow_probability import distributions as tfd
 
+import course
 from genlib import lectures, plots
 from genlib.lectures import l00_start_here as fit
 from genlib.lectures import l01_terminology as terminology
 from genlib.lectures import maps
-from tools import notebooks
 
 
 def test_the_open_lectures_are_those_that_stand():
-    assert lectures.open_slugs() == [path.stem for path in notebooks.lectures()]
+    assert lectures.open_slugs() == [path.stem for path in course.lectures()]
 
 
-def test_what_a_lecture_needs_comes_from_the_plan():
-    for lecture in lectures.PLAN:
-        assert set(lecture.needs) <= set(lectures.SLUGS)
+def test_the_plan_is_in_order_and_its_needs_go_round_in_no_circle():
+    assert list(lectures.SLUGS) == sorted(set(lectures.SLUGS))
+    needs = {lecture.slug: lecture.needs for lecture in lectures.PLAN}
+    assert set(TopologicalSorter(needs).static_order()) == set(lectures.SLUGS)
+    assert {lecture.theme for lecture in lectures.PLAN} == {"", *lectures.THEMES}
+
+
+def test_a_lecture_is_open_when_its_module_and_its_notebook_exist(tmp_path, monkeypatch):
+    monkeypatch.setattr(lectures, "_HERE", tmp_path)
+    monkeypatch.setattr(lectures, "_NOTEBOOKS", tmp_path / "notebooks")
+    (tmp_path / "l10_kl.py").touch()
+    assert lectures.open_slugs() == ["10_kl"], "installed without notebooks, as in Colab"
+    (tmp_path / "notebooks").mkdir()
+    assert lectures.open_slugs() == []
+    (tmp_path / "notebooks" / "10_kl.ipynb").touch()
+    assert lectures.open_slugs() == ["10_kl"]
 
 
 def boxes(fig):
@@ -41,6 +55,13 @@ def test_labels_neither_overlap_nor_leave_the_page(draw):
         for other, at in found[:i]:
             apart = box.x0 >= at.x1 or at.x0 >= box.x1 or box.y0 >= at.y1 or at.y0 >= box.y1
             assert apart, f"{name!r} overlaps {other!r}"
+
+
+@pytest.mark.parametrize("theme", lectures.THEMES)
+def test_the_map_has_room_for_another_lecture(theme, monkeypatch):
+    name = "A long name of what is new"
+    monkeypatch.setattr(maps, "PLAN", (*lectures.PLAN, lectures.Lecture(theme, "99_x", name, 30)))
+    test_labels_neither_overlap_nor_leave_the_page(maps.draw_map)
 
 
 def test_the_map_names_every_lecture():
@@ -72,8 +93,8 @@ def test_families_are_consistent():
 
 
 def test_the_glossary_is_in_order():
-    path = notebooks.NOTEBOOKS / "01_terminology.ipynb"
-    text = notebooks.read(path).cells[-1].source
+    path = course.NOTEBOOKS / "01_terminology.ipynb"
+    text = course.read(path).cells[-1].source
     terms = [term.casefold() for term in re.findall(r"^- \*\*(.+?)\*\*: \S", text, re.M)]
     assert len(terms) > 30 and terms == sorted(terms)
 

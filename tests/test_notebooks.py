@@ -1,21 +1,29 @@
 """Each lecture follows the template, and the rules that say so catch what they are for."""
 
 import json
+import os
 import subprocess
 import sys
 
 import nbformat
 import pytest
+from nbconvert.exporters import ScriptExporter
 
-from tools import notebooks as nb
+import course
+import format
+import new
+import run
+import stamp
+import verify
+from format import WIDGET_VIEW, canonical
 
-LECTURES = nb.lectures()
+LECTURES = course.lectures()
 
 
-@pytest.mark.parametrize("rule", nb.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", verify.RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", LECTURES, ids=lambda path: path.stem)
 def test_lecture_follows_the_template(path, rule):
-    assert list(rule(path, nb.read(path))) == []
+    assert list(rule(path, course.read(path))) == []
 
 
 # A lecture without a fault, made by hand, and then one fault at a time.
@@ -34,8 +42,8 @@ def stream(text, name="stdout"):
 
 
 def good_lecture():
-    lecture = nb.skeleton("10_kl", "A lecture")
-    for count, (_, cell) in enumerate(nb.code_cells(lecture), 1):
+    lecture = new.skeleton("10_kl", "A lecture")
+    for count, (_, cell) in enumerate(course.code_cells(lecture), 1):
         cell.execution_count = count
         if "TODO: a picture" in cell.source:
             cell.source, cell.outputs = "print(1)", [picture()]
@@ -44,16 +52,20 @@ def good_lecture():
         if "source.show" in cell.source:
             cell.source = "from genlib import source"
         if "check(" in cell.source:
-            word = "Right: so." if nb.is_solution(cell) else "Not answered yet: replace the None."
+            word = (
+                "Right: so." if course.is_solution(cell) else "Not answered yet: replace the None."
+            )
             cell.outputs = [stream(word + "\n")]
             cell.source = cell.source.replace("...  # TODO", "1")
+    for cell in lecture.cells:
+        cell.source = cell.source.replace("TODO", "Said")
     return lecture
 
 
 def problems(lecture, folder, slug="10_kl", stored=None):
     path = folder / f"{slug}.ipynb"
-    path.write_text(stored or nb.canonical(lecture))
-    return [p for rule in nb.RULES for p in rule(path, nb.read(path))]
+    path.write_text(stored or canonical(lecture))
+    return verify.problems(path)
 
 
 def test_a_good_lecture_passes(tmp_path):
@@ -76,29 +88,32 @@ def on_cell(having, action):
 
 
 def drop_picture(lecture):
-    for _, cell in nb.code_cells(lecture):
+    for _, cell in course.code_cells(lecture):
         cell.outputs = [o for o in cell.outputs if "image/png" not in o.get("data", {})]
 
 
 def solution(action):
-    return lambda lecture: action(next(c for c in lecture.cells if nb.is_solution(c)))
+    return lambda lecture: action(next(c for c in lecture.cells if course.is_solution(c)))
 
 
 def widget_without_picture(cell):
-    view = {nb.WIDGET_VIEW: {"model_id": "x"}, "text/plain": "Explorer"}
+    view = {WIDGET_VIEW: {"model_id": "x"}, "text/plain": "Explorer"}
     cell.outputs = [nbformat.v4.new_output("display_data", data=view)]
 
 
 FAULTS = {
     "badge elsewhere": (replace("github/OWNER", "github/other"), "cell 0 needs this line"),
     "no title": (replace("# A lecture", "A lecture"), "must be markdown that begins"),
-    "no goals": (replace("- TODO\n- TODO\n\n**You need", "\n**You need"), "needs a list"),
+    "no goals": (replace("- Said\n- Said\n\n**You need", "\n**You need"), "needs a list"),
     "no preface": (replace("**You need first**", "Before"), "in this order"),
-    "no time": (replace("about 30 minutes", "a while"), "number of minutes"),
+    "another time": (replace("about 30 minutes", "about 31 minutes"), "plan's minutes want"),
+    "a need that is not planned": (replace("(02_likelihood_vs_pdf", "(11_jsd"), "plan's needs are"),
+    "a need left out": (replace("](02_likelihood_vs_pdf.ipynb)", "]"), "plan's needs are"),
+    "unfinished": (replace("## Play\n\nSaid", "## Play\n\nTODO"), "still says TODO"),
     "own set-up": (replace("%pip install -q", "%pip install"), "set-up cell"),
     "section missing": (replace("## Where it breaks", "## Limits"), "the sections"),
     "section misplaced": (replace("## Play", "## References"), "the sections"),
-    "two lines to take away": (replace("Take away\n\n- TODO", "Take away\n"), "three lines"),
+    "two lines to take away": (replace("Take away\n\n- Said", "Take away\n"), "three lines"),
     "nothing to play with": (replace("explore(", "print("), "must open an explorer"),
     "exercises miscounted": (replace("### Exercise 2", "### Exercise 3"), "count from 1"),
     "one exercise": (replace("### Exercise 2", "### More"), "2 to 4 exercises"),
@@ -136,28 +151,33 @@ def test_a_fault_is_caught(name, tmp_path):
 
 def test_copied_lines_are_caught(monkeypatch):
     lines = ["first_line = 1", "second_line = 2", "third_line = 3", "fourth_line = 4"]
-    monkeypatch.setattr(nb, "library", lambda: (set(), {tuple(lines)}))
+    monkeypatch.setattr(verify, "library", lambda: (set(), {tuple(lines)}))
     lecture = good_lecture()
     copy = next(c for c in lecture.cells if c.source == "print(1)")
     copy.source = "\n".join(["if True:", *(f"    {line}" for line in lines), "# end"])
-    assert any("copies lines of genlib" in p for p in nb.no_copies(None, lecture))
+    assert any("copies lines of genlib" in p for p in verify.no_copies(None, lecture))
     copy.source = "\n".join(lines[:3])
-    assert list(nb.no_copies(None, lecture)) == []
+    assert list(verify.no_copies(None, lecture)) == []
 
 
 def test_the_library_is_read():
-    names, runs = nb.library()
+    names, runs = verify.library()
     assert {"explore", "positive", "kl", "emd", "GAN", "check"} <= names
-    own = nb.telling_lines((nb.ROOT / "genlib" / "validate.py").read_text())
+    own = verify.telling_lines((course.ROOT / "genlib" / "validate.py").read_text())
     assert tuple(own[:4]) in runs
 
 
-def test_an_unknown_slug_is_caught(tmp_path):
-    assert any("none of the course's" in p for p in problems(good_lecture(), tmp_path, "99_x"))
+def test_a_lecture_that_is_not_planned_is_caught(tmp_path):
+    assert any("is not in the plan" in p for p in problems(good_lecture(), tmp_path, "99_x"))
+
+
+def test_a_lecture_without_a_module_is_caught(tmp_path, monkeypatch):
+    monkeypatch.setattr(course.plan, "source_of", lambda slug: course.ROOT / f"l{slug}.py")
+    assert any("its module is missing: l10_kl.py" in p for p in problems(good_lecture(), tmp_path))
 
 
 def test_a_start_without_a_widget_is_caught(tmp_path):
-    lecture = nb.skeleton("00_start_here", "Start")
+    lecture = new.skeleton("00_start_here", "Start")
     del lecture.cells[4:6]
     found = problems(lecture, tmp_path, "00_start_here")
     assert any("first five cells" in problem for problem in found)
@@ -172,12 +192,12 @@ def test_the_canonical_form_drops_noise_and_is_stable(tmp_path):
         stream("10 %\r50 %\r"),
         stream("done\n"),
         stream("more\n"),
-        picture() | {"data": {"image/png": PNG + "\n", nb.WIDGET_VIEW: {}, "text/plain": "x"}},
+        picture() | {"data": {"image/png": PNG + "\n", WIDGET_VIEW: {}, "text/plain": "x"}},
     ]
     lecture.metadata["widgets"] = {"state": {}}
-    text = nb.canonical(lecture)
+    text = canonical(lecture)
     new = json.loads(text)
-    assert nb.canonical(nbformat.reads(text, as_version=4)) == text
+    assert canonical(nbformat.reads(text, as_version=4)) == text
     assert set(new["metadata"]) == {"kernelspec", "language_info"}
     assert [c["id"] for c in new["cells"]][:2] == ["cell-00", "cell-01"]
     cell = next(c for c in new["cells"] if any("explore(" in line for line in c["source"]))
@@ -197,25 +217,94 @@ def test_a_lecture_that_fails_or_warns_is_not_stored(tmp_path):
         ("import sys\nsys.stderr.write('!')", "stderr"),
     ):
         path = tmp_path / "x.ipynb"
-        before = nb.canonical(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]))
+        before = canonical(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]))
         path.write_text(before)
-        with pytest.raises(nb.LectureError, match=said):
-            nb.run_one(path)
+        with pytest.raises(run.LectureError, match=said):
+            run.run(path)
         assert path.read_text() == before
 
 
 def test_running_stores_results_time_and_memory(tmp_path):
     path = tmp_path / "x.ipynb"
     cells = [nbformat.v4.new_code_cell("explore = print"), nbformat.v4.new_code_cell("explore(6)")]
-    path.write_text(nb.canonical(nbformat.v4.new_notebook(cells=cells)))
-    report = nb.run_one(path).split()
+    path.write_text(canonical(nbformat.v4.new_notebook(cells=cells)))
+    report = run.run(path).split()
     seconds, widget, memory = (float(number) for number in report[1:4])
     assert 0 < widget < seconds < 60 and 10 < memory < 2000
-    stored = nb.read(path)
+    stored = course.read(path)
     assert len(stored.cells) == 2 and stored.cells[1].outputs[0].text == "6\n"
 
 
-def test_an_unknown_lecture_is_named():
-    command = [sys.executable, str(nb.ROOT / "tools" / "notebooks.py"), "verify", "zebra"]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert run.returncode and "no lecture 'zebra'" in run.stderr
+# The commands
+
+
+@pytest.mark.parametrize("tool", [run, format, verify], ids=lambda tool: tool.__name__)
+def test_an_unknown_lecture_is_named(tool, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["tool", "zebra"])
+    with pytest.raises(SystemExit, match="no lecture 'zebra'"):
+        tool.main()
+
+
+@pytest.mark.parametrize(
+    "slug, said", [("99_x", "'99_x' is not in the plan"), ("10_kl", "10_kl.ipynb exists")]
+)
+def test_a_lecture_starts_once_and_from_the_plan(slug, said, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["new.py", slug, "Title"])
+    with pytest.raises(SystemExit, match=said):
+        new.main()
+
+
+def test_the_tools_read_the_plan_without_tensorflow(tmp_path):
+    """The first TensorFlow to be found ends the program: none of the tools comes to it."""
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
+    work = """
+import course, format, new, run, stamp, table, verify
+path = course.NOTEBOOKS / "10_kl.ipynb"
+verify.problems(path), stamp.stamped_lecture(path), table.table(), new.skeleton("10_kl", "KL")
+print("worked")
+import genlib
+"""
+    path = {"PYTHONPATH": f"{course.ROOT / 'tools'}:{tmp_path}:{course.ROOT}"}
+    done = subprocess.run([sys.executable, "-c", work], env=path, capture_output=True, text=True)
+    assert done.stdout == "worked\n", done.stderr
+    assert done.stderr == "TensorFlow was imported\n"
+
+
+def test_nbconvert_makes_a_script():
+    code, resources = ScriptExporter().from_filename(course.NOTEBOOKS / "10_kl.ipynb")
+    assert resources["output_extension"] == ".py"
+    compile(code, "10_kl.py", "exec")
+
+
+# The set-up cell
+
+
+def test_the_set_up_cell_sees_through_another_genlib(tmp_path):
+    """PyPI has a library of this name. Here pip is a stand-in that puts ours in its place."""
+    other = tmp_path / "genlib"
+    other.mkdir()
+    (other / "__init__.py").write_text("class SerialPort: ...")
+    work = f"""
+import os, shutil, sys
+from IPython.core.interactiveshell import InteractiveShell
+
+# The course's own environment finds its genlib beside any other.
+sys.meta_path[:] = [f for f in sys.meta_path if not f.__module__.startswith("__editable__")]
+
+def pip(line):
+    print("pip", line)
+    shutil.rmtree({str(other)!r})
+    os.symlink({str(course.ROOT / "genlib")!r}, {str(other)!r})
+
+shell = InteractiveShell.instance()
+shell.register_magic_function(pip)
+setup = {stamp.setup_cell()!r}
+for cell in (setup, setup, "print(genlib.divergences.__name__)"):
+    shell.run_cell(cell).raise_error()
+"""
+    path = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", work]
+    done = subprocess.run(command, env=path, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("pip install -q") and second == "genlib.divergences"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 import yaml
@@ -14,11 +15,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tools import notebooks as nb
+import course
+import stamp
+import table
+from course import ROOT
+from genlib import _MODULES
 
-ROOT = nb.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYTHONS = ("3.11", "3.12", "3.13")
+README = course.README.read_text()
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
 
 
@@ -35,35 +40,32 @@ def shell(*command, cwd=ROOT, **environment):
 # The address
 
 
-@pytest.mark.parametrize("name", nb.STAMPED_FILES)
+@pytest.mark.parametrize("name", stamp.STAMPED_FILES)
 def test_documents_carry_the_address_of_pyproject(name):
     text = (ROOT / name).read_text()
-    assert nb.stamped(text, plain_links=True) == text, "run `python tools/notebooks.py stamp`"
+    assert stamp.stamped(text, plain_links=True) == text, "run `python tools/stamp.py`"
 
 
-def test_lectures_carry_the_address_of_pyproject():
-    for path in nb.lectures():
-        text = path.read_text()
-        assert nb.stamped(text, plain_links=False) == text, f"{path.name}: run the stamp command"
+def test_lectures_carry_the_address_and_the_set_up_cell():
+    old = [p.name for p in course.lectures() if stamp.stamped_lecture(p) != p.read_text()]
+    assert old == [], "run `python tools/stamp.py`"
 
 
 def test_the_stamp_changes_each_link_of_ours_and_no_other(monkeypatch):
-    monkeypatch.setattr(nb, "address", lambda: "new-owner/new.name")
-    lecture = (
-        f"{nb.badges('10_kl')} {nb.setup_cell()} [TFP](https://github.com/tensorflow/probability)"
-    )
+    monkeypatch.setattr(stamp, "address", lambda: "new-owner/new.name")
+    lecture = f"{stamp.badges('10_kl')} {stamp.setup_cell()} [TFP](https://github.com/tensorflow/probability)"
     old = lecture.replace("new-owner/new.name", "before/old_name.git2")
-    assert nb.stamped(old, plain_links=False) == lecture
-    assert nb.stamped(lecture, plain_links=False) == lecture
+    assert stamp.stamped(old, plain_links=False) == lecture
+    assert stamp.stamped(lecture, plain_links=False) == lecture
     readme = 'git clone https://github.com/a/b.git "https://github.com/a/b/issues"'
-    assert nb.stamped(readme, plain_links=True) == readme.replace("a/b", "new-owner/new.name")
+    assert stamp.stamped(readme, plain_links=True) == readme.replace("a/b", "new-owner/new.name")
 
 
 # Documents
 
 
 def test_the_table_of_lectures_is_up_to_date():
-    assert nb.table() == nb.README.read_text(), "run `python tools/notebooks.py table`"
+    assert table.table() == README, "run `python tools/table.py`"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -288,39 +290,99 @@ def test_unlocked_takes_the_ranges_of_pyproject(project):
     assert len(make()) == 3
 
 
-# The modules of genlib, from the ground up: an import only ever points down this list.
-
-MODULES = """
-validate data divergences networks training likelihood gans metrics experiments
-plots source widgets check lectures
-""".split()
+# The modules of genlib
 
 
-def imported_modules(tree):
-    for node in ast.walk(tree):
+def sources():
+    """Return the code of genlib's files by the names under which they are imported."""
+    found = {}
+    for path in (ROOT / "genlib").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path.read_text()
+    return found
+
+
+def imports(code):
+    """Return what of genlib the import statements of some code name: "genlib.plots.show"."""
+    names = []
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            modules = [name.name for name in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports within genlib are written in full"
-            modules = [f"{node.module}.{name.name}" for name in node.names]
-        else:
-            continue
-        for module in modules:
-            parts = module.split(".")
-            if parts[0] == "genlib" and len(parts) > 1:
-                yield parts[1]
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return [name for name in names if name.split(".")[0] == "genlib"]
+
+
+def floor(name):
+    """Return how far down a file or module stands; genlib itself is below all of its modules."""
+    module = name.split(".")[1:2]
+    return _MODULES.index(module[0]) if module else len(_MODULES)
+
+
+def upward(code):
+    """Return the imports that point up, as pairs of names."""
+    return [
+        (name, other)
+        for name, text in code.items()
+        for other in imports(text)
+        if other.split(".")[1:2] and floor(other) < floor(name)
+    ]
+
+
+def circle(code):
+    """Return files that import each other in a circle, first and last the same; or nothing."""
+
+    def file_of(name):
+        return name if name in code else file_of(name.rpartition(".")[0])
+
+    graph = {name: {file_of(other) for other in imports(text)} for name, text in code.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
 
 
 def test_imports_point_only_down():
-    for path in (ROOT / "genlib").rglob("*.py"):
-        module = path.relative_to(ROOT / "genlib").parts[0].removesuffix(".py")
-        if module == "__init__":
-            continue
-        assert module in MODULES, f"{module} has no place in the order of modules"
-        for other in imported_modules(ast.parse(path.read_text())):
-            assert MODULES.index(other) <= MODULES.index(module), (
-                f"{path} imports {other}, from above"
-            )
+    assert upward(sources()) == []
+
+
+def test_no_two_files_import_each_other():
+    assert circle(sources()) == []
+
+
+def test_an_import_that_points_up_and_a_circle_are_caught():
+    code = {"genlib": "", "genlib.check": "", "genlib.lectures": "", "genlib.lectures.maps": ""}
+    code |= {"genlib.plots": "import numpy", "genlib.gans": "", "genlib.gans.gan": ""}
+    well = code | {"genlib.lectures.maps": "from genlib import plots\nfrom genlib.check import x"}
+    assert (upward(well), circle(well)) == ([], [])
+    for name, line in (
+        ("genlib.check", "from genlib import lectures"),
+        ("genlib.gans.gan", "def f():\n    import genlib.lectures.maps"),
+        ("genlib", "from genlib.check import check"),
+    ):
+        assert [up[0] for up in upward(code | {name: line})] == [name]
+    around = {
+        "genlib.gans": "from genlib.gans.gan import GAN",
+        "genlib.gans.gan": "import genlib.gans",
+    }
+    assert upward(code | around) == [] and set(circle(code | around)) == set(around)
+
+
+def test_readme_lists_the_modules_in_their_order():
+    assert re.findall(r"^\| `genlib\.(\w+)` \|", README, re.M) == _MODULES
+    assert {name.split(".")[1] for name in sources() if name != "genlib"} == set(_MODULES)
+
+
+def test_the_library_is_as_short_as_readme_says():
+    most = int(re.search(r"under ([\d,]+) lines", README)[1].replace(",", ""))
+    lines = {
+        name: code.count("\n")
+        for name, code in sources().items()
+        if not name.startswith("genlib.lectures")
+    }
+    assert sum(lines.values()) < most, f"{sum(lines.values()):,} lines in {len(lines)} files"
 
 
 # Style

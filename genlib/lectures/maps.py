@@ -44,7 +44,7 @@ def show_open() -> None:
 
 def draw_map(per_row: int = 8):
     """Return the figure of ``show_map``; a theme with many lectures takes several rows."""
-    fig, ax = plots.figure(size=(10, 7.4))
+    fig, ax = plots.figure()
     ax.set_axis_off()
     y, ends = 0.0, []  # ends: how far down the trunk of open track reaches
     for theme, question in THEMES.items():
@@ -69,6 +69,7 @@ def draw_map(per_row: int = 8):
     ax.text(0.28, 0, "Start here", fontsize=12, fontweight="bold", va="center")
     _key(ax, per_row - 1.6, 0.0)
     ax.set(xlim=(-0.3, per_row + 0.55), ylim=(y - 0.6, 0.35))
+    fig.set_size_inches(10, round(0.8515 * (0.95 - y), 2))  # labels of neighbouring rows stay apart
     return fig
 
 
