@@ -46,8 +46,8 @@ notebooks: environment  ## execute every notebook again and store its results
 
 format: environment  ## bring the notebooks and the code into their canonical form
 	@$(RUN) tools/format.py
+	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
-	@$(RUN) -m ruff check .
 
 colab-check: environment  ## prove that genlib changes no package of Colab's, and runs there
 	@$(RUN) tools/colab_check.py
