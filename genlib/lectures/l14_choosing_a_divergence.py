@@ -288,7 +288,6 @@ def choose():
     }
     return Choice(
         next(name for name, found in lacks.items() if not found),
-        options=list(names),
         why="it has both; what it lacks is the triangle inequality (its root has that).",
         wrong={
             name: f"Look at its row: {' and '.join(says[key] for key in found)}."

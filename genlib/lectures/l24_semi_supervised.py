@@ -201,12 +201,11 @@ def best_classifier():
 def why_alpha():
     """What would happen without the term alpha?"""
     return Choice(
-        right_choice="b",
-        options=("a", "b", "c"),
+        right_choice="classifier",
         why="eq. 6 knows the label, so it has no use for q(y|x): only the unlabelled "
         "pictures would train the classifier, through the model.",
         wrong={
-            "a": "Both bounds still train the decoder.",
-            "c": "It has nothing to do with the latents z.",
+            "decoder": "Both bounds still train the decoder.",
+            "latents": "It has nothing to do with the latents z.",
         },
     )
