@@ -173,7 +173,7 @@ def next_margin():
                 "An energy that stays as it was did not fall: the paper's test is <=.",
             ),
         ],
-        calls=200,
+        calls=100,
     )
 
 
