@@ -3,8 +3,7 @@
 ``check("10_kl/1", answer)`` prints one line, what is right or what went wrong, and returns True or
 False.
 
-To add an exercise to lecture ``10_kl``, add a function to ``genlib/lectures/l10_kl.py``, which is
-imported when first asked for::
+To add an exercise to lecture ``10_kl``, add a function to ``genlib/lectures/l10_kl.py``::
 
     @exercise("10_kl/1")
     def forward_kl():
@@ -17,14 +16,21 @@ imported when first asked for::
             mistakes=[(float(kl(q, p)), "That is the reverse KL: swap the arguments.")],
         )
 
-It returns a ``Number``, a ``Choice`` or a ``Function``. Compute
-the truth, and the mistakes, with ``genlib``: never type them. A mistake says what to do.
+It returns a ``Number``, a ``Choice`` or a ``Function``, which judges an answer as ``(right, one
+line of text)``. Compute the truth, and the mistakes, with ``genlib``: never type them. A mistake
+says what to do.
 """
 
+import contextlib
 import copy
 import importlib
+import io
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 
@@ -40,10 +46,10 @@ def check(exercise_id: str, answer) -> "Verdict":
     """
     kind = _find(exercise_id)()
     if answer is None or answer is ...:
-        right, message = False, "Not answered yet: replace the None."
-    else:
-        right, message = kind.judge(answer)
-    print(message)
+        print("Not answered yet: replace the None.")
+        return Verdict(False)
+    right, message = kind.judge(answer)
+    print("Right:" if right else "Not yet:", message)
     return Verdict(right)
 
 
@@ -76,34 +82,26 @@ def lectures() -> list[str]:
 def exercises(lecture: str) -> list[str]:
     """Return the ids of one lecture's exercises; ValueError if the lecture has none."""
     if lecture not in lectures():
-        raise ValueError(
-            f"no exercises for lecture {lecture!r}; lectures with exercises: "
-            f"{', '.join(lectures())}"
-        )
+        names = ", ".join(lectures())
+        raise ValueError(f"no exercises for lecture {lecture!r}; lectures with exercises: {names}")
     importlib.import_module(f"genlib.lectures.l{lecture}")
     return sorted(name for name in _EXERCISES if name.startswith(f"{lecture}/"))
 
 
 def _find(exercise_id):
-    if not isinstance(exercise_id, str) or "/" not in exercise_id:
-        raise ValueError(
-            f"exercise_id must look like 'lecture/number', for example '10_kl/1'; "
-            f"got {exercise_id!r}"
-        )
-    lecture = exercise_id.split("/")[0]
+    lecture = str(exercise_id).split("/")[0]
     known = exercises(lecture)
     if exercise_id not in known:
         raise ValueError(f"unknown exercise {exercise_id!r}; {lecture} has {', '.join(known)}")
     return _EXERCISES[exercise_id]
 
 
-# The kinds of exercise: each judges an answer as ``(right, one line of text)``.
-
-
 @dataclass
 class Number:
     """One number is asked for: right within ``tolerance`` (absolute) of ``truth``.
 
+    Any numeric type will do, alone or as the only element of a list, an array or a tensor; a
+    string or a boolean is no number.
     ``mistakes`` are pairs (the number a misunderstanding gives, what to say about it).
     """
 
@@ -116,58 +114,89 @@ class Number:
         try:
             value = _numbers(answer)
         except TypeError as error:
-            return False, f"Not yet: one number is asked for, and {error}."
+            return False, f"one number is asked for, and {error}."
         if value.shape != ():
-            return False, f"Not yet: one number is asked for, and this has shape {value.shape}."
+            return False, f"one number is asked for, and this has shape {value.shape}."
         if np.isnan(value):
-            return False, "Not yet: the answer is NaN (not a number); look for 0/0 or log(0)."
+            return False, "the answer is NaN (not a number); look for 0/0 or log(0)."
         if _close(value, self.truth, self.tolerance):
-            return True, f"Right: {self.right}"
+            return True, self.right
         for wrong, message in self.mistakes:
             if _close(value, wrong, self.tolerance):
-                return False, f"Not yet: {message}"
+                return False, message
         if np.isinf(value):
-            return False, "Not yet: the answer is infinite, and the right one is not."
+            return False, "the answer is infinite, and the right one is not."
         if np.isinf(self.truth):
-            return False, f"Not yet: {value:.4g} is finite, and the right answer is not."
-        hint = "too small" if value < self.truth else "too large"
-        return False, f"Not yet: {value:.4g} is {hint}."
+            return False, f"{value:.4g} is finite, and the right answer is not."
+        return False, f"{value:.4g} is too {'small' if value < self.truth else 'large'}."
 
 
 @dataclass
 class Choice:
-    """One of ``options`` is asked for; ``wrong`` says for an option why it is not right.
+    """One of some words is asked for: ``right_choice``, or a key of ``wrong``.
 
-    Case and surrounding blanks do not count, and True stands for "True".
+    ``wrong`` says for each other option, a short phrase, why it is not right. An answer is an
+    option in any spelling that `_plain` reads as the same; True is "True", (4, 8) is "(4, 8)".
     """
 
     right_choice: str
-    options: Sequence[str]
     why: str
-    wrong: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str]
 
     def __post_init__(self):
-        strangers = {self.right_choice, *self.wrong} - set(self.options)
-        if strangers:
-            raise ValueError(f"right_choice and wrong must be among options; got {strangers}")
+        if len({*map(_plain, self.options)}) < max(2, len(self.options)):
+            raise ValueError(f"two options or more, none like another; got {self.options}")
+
+    @property
+    def options(self) -> list[str]:
+        """All options in the order of the alphabet, which does not tell the right one."""
+        return sorted([self.right_choice, *self.wrong], key=str.casefold)
 
     def judge(self, answer) -> tuple[bool, str]:
         accepted = f"choose one of {', '.join(map(repr, self.options))}"
-        if not isinstance(answer, str | bool | int | np.bool_ | np.integer):
-            return False, f"Not yet: {accepted}; this is {_a(answer)}."
-        given = str(answer).strip().casefold()
-        chosen = next((option for option in self.options if option.casefold() == given), None)
+        if not isinstance(answer, str | int | tuple | np.bool_ | np.integer):
+            return False, f"{accepted}; this is {_a(answer)}."
+        options = {_plain(option): option for option in self.options}
+        chosen = options.get(_plain(_text(answer, str, 200)))
         if chosen is None:
-            return False, f"Not yet: {accepted}; got {answer!r}."
+            return False, f"{accepted}; got {_text(answer)}."
         if chosen == self.right_choice:
-            return True, f"Right: {self.why}"
-        return False, f"Not yet: {self.wrong.get(chosen, f'{chosen!r} is not it.')}"
+            return True, self.why
+        return False, self.wrong[chosen]
+
+
+_SIGNS = str.maketrans("‐‑‒–—−‖∥∣", "------|||", "'\"`‘’‚“”„«»^_${}\\")
+_SIGNS |= {ord(c): unicodedata.name(c).split()[-1].lower() for c in "αβγδεζηθικμνξοπρστυφχψω"}
+_SIGNS[ord("λ")] = "lambda"  # Unicode's name is "lamda"
+
+
+def _plain(text: str) -> str:
+    """``text`` such that all ways to write one answer become equal.
+
+    Super- and subscripts, accents and case do not count ("MMD²" is "mmd2", and so is "MMD^2"),
+    nor blanks, quotes, marks at the end, brackets around the whole, or a hyphen within a word.
+    Greek letters go by name, every dash is a minus, bars may be doubled, "JSD" is "JS", and
+    ``name(arguments) =`` in front is left out.
+    """
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_SIGNS)
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    for pattern, plain in (
+        (r"(?<=[a-z]{2})-(?=[a-z]{2})", ""),
+        (r"\bjsd\b", "js"),
+        (r"\s|\*\*|[.,;:!?\s]+$", ""),
+        (r"\|+", "|"),
+        (r"^[a-z]\w*\([^()=]*\)=(?=.)", ""),
+        (r"^[(\[]([^()\[\]]*)[)\]]$", r"\1"),
+    ):
+        text = re.sub(pattern, plain, text)
+    return text
 
 
 @dataclass
 class Function:
     """A function is asked for: it must agree with ``reference`` on random inputs.
 
+    Where one number is wanted, it may return an array of one. What it prints is not shown.
     ``inputs(rng)`` draws the arguments of one call as a tuple, from a numpy Generator.
     ``mistakes`` are pairs (a function that shows a misunderstanding, what to say about it).
     """
@@ -181,30 +210,26 @@ class Function:
 
     def judge(self, answer) -> tuple[bool, str]:
         if not callable(answer):
-            return False, f"Not yet: a function is asked for, and this is {_a(answer)}."
+            return False, f"a function is asked for, and this is {_a(answer)}."
         rng = np.random.default_rng(0)
         cases = [self.inputs(rng) for _ in range(self.calls)]
         wanted = [_numbers(self.reference(*args)) for args in cases]
         try:
             results = [_result(answer, args) for args in cases]
         except _Unusable as error:
-            return False, f"Not yet: {error}"
+            return False, str(error)
         wrong = self._first_difference(results, wanted)
         if wrong is None:
-            return True, f"Right: {self.right}"
+            return True, self.right
         for mistaken, message in self.mistakes:
             same = [_numbers(mistaken(*args)) for args in cases]
             if self._first_difference(results, same) is None:
-                return False, f"Not yet: {message}"
-        given, should, args = results[wrong], wanted[wrong], _show(cases[wrong])
+                return False, message
+        given, should = results[wrong], wanted[wrong]
+        call = f"for ({_show(cases[wrong])}) it returns"
         if given.shape != should.shape:
-            return False, (
-                f"Not yet: for ({args}) it returns shape {given.shape}, and {should.shape} "
-                "is wanted."
-            )
-        return False, (
-            f"Not yet: for ({args}) it returns {_brief(given)}, and {_brief(should)} is right."
-        )
+            return False, f"{call} shape {given.shape}, and {should.shape} is wanted."
+        return False, f"{call} {_brief(given)}, and {_brief(should)} is right."
 
     def _first_difference(self, results, wanted):
         pairs = enumerate(zip(results, wanted, strict=True))
@@ -216,47 +241,46 @@ class _Unusable(Exception):
 
 
 def _result(function, args):
+    call = f"for ({_show(args)})"
     try:
         # A copy, so that a function that changes its arguments spoils only its own.
-        value = function(*copy.deepcopy(args))
-    except NotImplementedError:
-        raise _Unusable("the function is not written yet.") from None
-    except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise _Unusable(
-            f"for ({_show(args)}) the function raises {type(error).__name__}: {text}"
-        ) from None
+        with contextlib.redirect_stdout(io.StringIO()):
+            value = function(*copy.deepcopy(args))
+    except (Exception, SystemExit) as error:
+        if isinstance(error, NotImplementedError) and not error.args:
+            raise _Unusable("the function is not written yet.") from None
+        kind, text = type(error).__name__, _text(error, str, 200)
+        raise _Unusable(f"{call} the function raises {kind}: {text}") from None
     if value is None:
         raise _Unusable("the function returns None; does it end with a return?")
     try:
         return _numbers(value)
     except TypeError as error:
-        raise _Unusable(f"for ({_show(args)}) numbers are asked for, and {error}.") from None
+        raise _Unusable(f"{call} numbers are asked for, and {error}.") from None
 
 
 def _numbers(value) -> np.ndarray:
-    """``value`` (number, array, tensor) as a float64 array; TypeError says what it is instead."""
-    problem = TypeError(f"this is {_a(value)}")
+    """``value`` as a float64 array, () for one element; TypeError says what it is instead."""
     try:
         array = np.asarray(value)
-    except Exception:
-        raise problem from None
-    if array.dtype.kind not in "iuf":
-        raise problem
-    return array.astype(np.float64)
+        real = (isinstance(x, Real | Decimal) and not isinstance(x, bool) for x in array.flat)
+        if array.dtype.kind in "iuf" or array.dtype.kind == "O" and all(real):
+            return array.astype(np.float64).reshape(() if array.size == 1 else array.shape)
+    except Exception:  # it makes no array, or is larger than any float
+        pass
+    hint = "; write numbers without quotes" if isinstance(value, str) else ""
+    raise TypeError(f"this is {_a(value)}{hint}")
 
 
-def _close(a, b, tolerance) -> bool:
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        return False
-    return bool(np.allclose(a, b, rtol=0, atol=tolerance))
+def _close(given, wanted, tolerance) -> bool:
+    """Whether all is within ``tolerance``, or as near as float32 can come to large numbers."""
+    return np.shape(given) == np.shape(wanted) and np.allclose(given, wanted, 1e-6, tolerance)
 
 
 def _a(value) -> str:
     name = type(value).__name__
-    text = repr(value) if isinstance(value, str | bool | int | float | complex) else ""
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name} {text}".rstrip()
+    text = _text(value) if isinstance(value, str | bool | int | float | complex) else ""
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name} {text}".rstrip()
 
 
 def _show(args) -> str:
@@ -264,11 +288,13 @@ def _show(args) -> str:
 
 
 def _brief(value) -> str:
-    """``value`` in at most some 60 characters of one line."""
+    return _text(value, lambda v: np.array2string(np.asarray(v), precision=4, threshold=6))
+
+
+def _text(value, to_text=repr, longest=60) -> str:
+    """``value`` as one line of at most ``longest`` characters, whatever it is."""
     try:
-        array = np.asarray(value)
-        text = np.array2string(array, precision=4, threshold=6, edgeitems=2)
+        text = " ".join(to_text(value).split())
     except Exception:
-        text = repr(value)
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -151,7 +151,6 @@ def what_is_missing():
     """Which of these does p(y | x) alone not let you do?"""
     return Choice(
         "draw",
-        ["classify", "compare", "draw"],
         "to draw a picture you need a probability of pictures, and p(y | x) takes x as given.",
         wrong={
             "classify": "Classifying needs p(y | x) only: choose the y where it is largest.",

@@ -222,11 +222,11 @@ def reparameterised_spread():
 def what_a_check_shows():
     """Two statistics that were fitted, and one that was not."""
     return Choice(
-        right_choice="b",
-        options=("a", "b", "c"),
+        right_choice="the shape is wrong",
         why="a statistic that was fitted agrees whatever the model's shape; only the others test.",
         wrong={
-            "a": "Which two fit? Those that the fit itself made agree.",
-            "c": "No mean and deviation make this shape end at 100; another shape is needed.",
+            "the model is mostly right": "Which two fit? Those that the fit itself made agree.",
+            "the fit must be repeated": "No mean and deviation make this shape end at 100; "
+            "another shape is needed.",
         },
     )

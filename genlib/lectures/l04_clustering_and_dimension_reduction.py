@@ -309,12 +309,12 @@ def noise():
 def lonely_component():
     """A likelihood that stands out, and a component that owns one point of a hundred."""
     return Choice(
-        right_choice="b",
-        options=("a", "b", "c"),
+        right_choice="spike on a point",
         why="a weight of 1/100 is one point's worth. Lower the floor and the likelihood rises "
         "again: compare fits on points that were not used.",
         wrong={
-            "a": "There is no global maximum without a floor; look at what the one component owns.",
-            "c": "EM has no step size, and no step lowers the likelihood.",
+            "global maximum": "There is no global maximum without a floor; look at what the one "
+            "component owns.",
+            "steps too long": "EM has no step size, and no step lowers the likelihood.",
         },
     )

@@ -301,13 +301,12 @@ def mean_field_width():
 def which_form():
     """Which form samples better when each school's standard error is a tenth?"""
     return Choice(
-        right_choice="a",
-        options=("a", "b", "c"),
+        right_choice="centred",
         why="the data now fix each theta, and log tau is well away from the neck: nothing is left "
         "to straighten, while z = (theta - mu) / tau would have to follow each move of mu and tau.",
         wrong={
-            "b": "The non-centred form cures the funnel, and with such data there is none: look at "
-            "the table for strong data.",
-            "c": "It does: the table for strong data compares the two.",
+            "non-centred": "The non-centred form cures the funnel, and with such data there is "
+            "none: look at the table for strong data.",
+            "either": "It does: the table for strong data compares the two.",
         },
     )

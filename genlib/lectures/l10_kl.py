@@ -350,7 +350,6 @@ def which_direction():
     """A fitted model gives sharp samples, all from one of P's modes: which KL was minimised?"""
     return Choice(
         "KL(Q||P)",
-        ["KL(P||Q)", "KL(Q||P)"],
         "the reverse KL asks nothing of Q where P has a mode that Q ignores.",
         wrong={
             "KL(P||Q)": "That is the forward KL; a mode of P where q is almost 0 costs it dearly.",

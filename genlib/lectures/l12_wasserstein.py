@@ -414,13 +414,12 @@ def from_samples():
 def best_critic():
     """Which f reaches the supremum for P = N(2, 1), Q = N(-1, 1)?"""
     return Choice(
-        "x",
-        options=["x", "-x", "|x|", "2x"],
+        "f(x) = x",
         why="P lies to the right, so F < G everywhere and the slope is +1 everywhere.",
         wrong={
-            "-x": "E_P f - E_Q f is negative with -x: the critic must be high on P.",
-            "|x|": "|x| falls left of 0, where F < G too: it gives part of the value back.",
-            "2x": "2x collects more than W1, but its slope is above 1: it is not allowed.",
+            "f(x) = -x": "E_P f - E_Q f is negative with -x: the critic must be high on P.",
+            "f(x) = |x|": "|x| falls left of 0, where F < G too: it gives part of the value back.",
+            "f(x) = 2x": "2x collects more than W1, but its slope is above 1: it is not allowed.",
         },
     )
 

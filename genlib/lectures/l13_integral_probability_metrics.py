@@ -212,7 +212,6 @@ def who_still_pulls():
     gains = {name: float(d(p, far) - d(p, near)) for name, d in measures.items()}
     return Choice(
         max(gains, key=gains.get),
-        options=list(measures),
         why="its critic may rise without end, at slope 1: a step of 1 is worth 1.",
         wrong={
             "TV": "Its critic is at -1/2 on all of Q already, and may not go lower.",

@@ -273,11 +273,11 @@ def unbiased_mmd2():
 @exercise("14_choosing_a_divergence/3")
 def choose():
     """Which of four has unbiased sample gradients and pulls from afar?"""
-    names = {"KL": "KL", "W1": "W1", "energy": "energy", "MMD2": "MMD²"}
+    names = ("KL", "W1", "energy", "MMD²")
     needs = ("pull far", "unbiased")
 
     def missing(name):
-        divergence = properties.DIVERGENCES[names[name]]
+        divergence = properties.DIVERGENCES[name]
         wanted = ((key, properties.PROPERTIES[key]) for key in needs)
         return [key for key, found in wanted if not found.holds(found.measure(divergence))]
 
@@ -288,10 +288,9 @@ def choose():
     }
     return Choice(
         next(name for name, found in lacks.items() if not found),
-        options=list(names),
         why="it has both; what it lacks is the triangle inequality (its root has that).",
         wrong={
-            name: f"Look at its row: {' and '.join(says[key] for key in found)}."
+            name: f"Look at the row of {name}: {' and '.join(says[key] for key in found)}."
             for name, found in lacks.items()
             if found
         },

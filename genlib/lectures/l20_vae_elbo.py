@@ -355,13 +355,14 @@ def elbo_by_hand():
 def first_loss():
     """A VAE on 28x28 pictures whose first reconstruction loss is 0.69."""
     return Choice(
-        right_choice="b",
-        options=("a", "b", "c"),
+        right_choice="mean over pixels",
         why="an undecided decoder costs log 2 = 0.69 nats a pixel, so 543 for all 784; a loss of "
         "0.69 is a mean over pixels, and the KL term beside it then weighs 784 times too much.",
         wrong={
-            "a": "No training has happened yet: an undecided decoder pays log 2 for each pixel.",
-            "c": "A KL term averaged over latents would make the KL small, not the reconstruction.",
+            "already trained": "No training has happened yet: an undecided decoder pays log 2 for "
+            "each pixel.",
+            "mean over latents": "A KL term averaged over latents would make the KL small, not "
+            "the reconstruction.",
         },
     )
 

@@ -192,12 +192,13 @@ def count_active_units():
 def true_sample():
     """Which picture is a sample of p(x) of a Bernoulli VAE?"""
     return Choice(
-        right_choice="c",
-        options=("a", "b", "c"),
+        right_choice="drawn pixels",
         why="p(x) is over black and white pixels: draw z, then draw each pixel. The grey picture "
         "is the mean of p(x|z), which hides the noise that the model believes in.",
         wrong={
-            "a": "That is the mean of p(x|z): grey levels, which this model gives no probability.",
-            "b": "A reconstruction starts from a real picture, so it is no sample of p(x).",
+            "grey levels": "That is the mean of p(x|z): grey levels, which this model gives no "
+            "probability.",
+            "reconstruction": "A reconstruction starts from a real picture, so it is no sample of "
+            "p(x).",
         },
     )

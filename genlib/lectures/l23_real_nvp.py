@@ -239,13 +239,14 @@ def bits_per_dimension():
 def why_bridges():
     """Why does a flow leave mass between separate heaps?"""
     return Choice(
-        right_choice="b",
-        options=("a", "b", "c"),
+        right_choice="one piece of noise",
         why="a continuous, invertible map keeps what is connected connected; it can only stretch "
         "the bridge thin.",
         wrong={
-            "a": "Longer training thins the bridges. To cut them would take an infinite slope.",
-            "c": "The likelihood is exact, and it does punish mass where there are no data.",
+            "too little training": "Longer training thins the bridges. To cut them would take an "
+            "infinite slope.",
+            "blind likelihood": "The likelihood is exact, and it does punish mass where there are "
+            "no data.",
         },
     )
 

@@ -210,12 +210,11 @@ def value_to_divergence():
 def who_is_wrong():
     """Mode collapse: too small a network, a chase, or a wrong loss?"""
     return Choice(
-        right_choice="b",
-        options=("a", "b", "c"),
+        right_choice="the networks chase each other",
         why="with less momentum the same two networks cover all eight modes, so capacity and loss "
         "are not the cause.",
         wrong={
-            "a": "The same generator covers all eight modes with momentum 0.5.",
-            "c": "The same loss trains well with momentum 0.5.",
+            "too few weights": "The same generator covers all eight modes with momentum 0.5.",
+            "the loss is wrong": "The same loss trains well with momentum 0.5.",
         },
     )

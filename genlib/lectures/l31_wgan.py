@@ -165,11 +165,11 @@ def linear_reach():
 def no_sigmoid():
     """Why the critic gives a score."""
     return Choice(
-        "a",
-        options=["a", "b", "c"],
+        right_choice="a sigmoid goes flat",
         why="a sample is pulled by the critic's slope, and a sigmoid's dies where it is sure.",
         wrong={
-            "b": "Speed is not it: look at the pull far from the real samples.",
-            "c": "Only differences of mean scores count; they need not add up to anything.",
+            "training is faster": "Speed is not it: look at the pull far from the real samples.",
+            "scores must add to 1": "Only differences of mean scores count; they need not add up "
+            "to anything.",
         },
     )

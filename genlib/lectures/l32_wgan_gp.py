@@ -177,11 +177,11 @@ def slope_penalty():
 def no_batch_norm():
     """Why the critic holds no batch normalisation."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="it couples the samples",
         why="the penalty is about the slope of each score in its own sample.",
         wrong={
-            "a": "Its gradient exists; ask what it is the gradient of.",
-            "c": "Clipping is gone here, and batch normalisation would not bound the weights.",
+            "it has no gradient": "Its gradient exists; ask what it is the gradient of.",
+            "it undoes the clipping": "Clipping is gone here, and batch normalisation would not "
+            "bound the weights.",
         },
     )

@@ -168,11 +168,11 @@ def triangular():
 def what_vanishes():
     """What the pull of the best critic does when the densities part."""
     return Choice(
-        "a",
-        options=["a", "b", "c"],
+        right_choice="it vanishes",
         why="the best critic is flat where it is sure, and a flat critic has no slope to pass on.",
         wrong={
-            "b": "The best critic stays between a and b however far the densities part.",
-            "c": "That is so for W1; compute the slope of (b p + a q) / (p + q) far from P.",
+            "it grows": "The best critic stays between a and b however far the densities part.",
+            "it stays the same": "That is so for W1; compute the slope of (b p + a q) / (p + q) "
+            "far from P.",
         },
     )

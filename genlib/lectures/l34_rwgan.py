@@ -185,12 +185,12 @@ def write_bregman():
 def large_eps():
     """What a very large eps does to the generator."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="nearly one point",
         why="then every generated point is moved to every real one alike, and the cheapest place "
         "to be moved from is one point in their middle.",
         wrong={
-            "a": "Exactness comes with a small eps: a large one forgets who is matched with whom.",
-            "c": "exp(excess / eps) is tame for a large eps; it overflows for a small one.",
+            "the same as before": "Exactness comes with a small eps: a large one forgets who is "
+            "matched with whom.",
+            "nothing": "exp(excess / eps) is tame for a large eps; it overflows for a small one.",
         },
     )

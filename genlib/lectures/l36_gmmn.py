@@ -212,13 +212,12 @@ def squared_mmd():
 def too_narrow():
     """What a narrow kernel does to generated points far from the real ones."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="they push each other apart",
         why="each kernel ends a few bandwidths from its centre: only other generated points are "
         "near enough to be felt, and from those they are pushed away.",
         wrong={
-            "a": "A pull towards the real points needs a kernel that reaches them; this ends long "
-            "before.",
-            "c": "A narrow kernel does not see means: a wide one does.",
+            "they move to the real points": "A pull towards the real points needs a kernel that "
+            "reaches them; this ends long before.",
+            "their mean moves": "A narrow kernel does not see means: a wide one does.",
         },
     )

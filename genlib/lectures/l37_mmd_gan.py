@@ -180,11 +180,11 @@ def witness():
 def why_copy():
     """What the decoder is for."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="codes stay different",
         why="a code from which the sample can be copied has lost nothing.",
         wrong={
-            "a": "The generator makes samples from latents and never uses the decoder.",
-            "c": "It costs time; it guards what the kernel can see.",
+            "the decoder is reused": "The generator makes samples from latents and never uses the "
+            "decoder.",
+            "training is faster": "It costs time; it guards what the kernel can see.",
         },
     )

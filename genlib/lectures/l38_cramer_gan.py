@@ -178,11 +178,11 @@ def energy_form():
 def why_two_batches():
     """Why two independent generated batches are drawn."""
     return Choice(
-        "a",
-        options=["a", "b", "c"],
+        right_choice="the push apart is 0",
         why="a batch against itself has distance 0 in each pair, and nothing pushes apart.",
         wrong={
-            "b": "The noise is not it: with g2 = g1 the last term is 0 whatever Q is.",
-            "c": "The penalty needs the batch only where f is measured.",
+            "the loss is noisier": "The noise is not it: with g2 = g1 the last term is 0 whatever "
+            "Q is.",
+            "the penalty has no points": "The penalty needs the batch only where f is measured.",
         },
     )

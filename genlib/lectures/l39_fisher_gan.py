@@ -173,11 +173,10 @@ def in_units_of_size():
 def which_way():
     """Which way the multiplier goes while the critic is too large."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="rise",
         why="l multiplies 1 - Omega in what the critic maximises: a larger l makes size dearer.",
         wrong={
-            "a": "A smaller l makes size cheaper, and the critic would grow further.",
-            "c": "It stays only while Omega = 1.",
+            "fall": "A smaller l makes size cheaper, and the critic would grow further.",
+            "stay": "It stays only while Omega = 1.",
         },
     )

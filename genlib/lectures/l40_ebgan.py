@@ -168,11 +168,10 @@ def term():
 def large_margin():
     """What a margin far beyond every energy does to the hinge."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="it pushes every sample",
         why="the hinge's slope is then -1 at every sample, wherever it is, also on a real one.",
         wrong={
-            "a": "The hinge is 0 beyond the margin; here no sample gets there.",
-            "c": "The hinge is above 0 at every sample, and so has a slope.",
+            "it does nothing": "The hinge is 0 beyond the margin; here no sample gets there.",
+            "its gradient vanishes": "The hinge is above 0 at every sample, and so has a slope.",
         },
     )

@@ -146,11 +146,11 @@ def convergence():
 def what_m_says():
     """What a small M tells."""
     return Choice(
-        "b",
-        options=["a", "b", "c"],
+        right_choice="its samples are copied well",
         why="M is made of two mean errors, and a few well-copied kinds of sample keep them right.",
         wrong={
-            "a": "The runs above have a small M and leave heaps out.",
-            "c": "Two equal mean errors do not make two distributions equal.",
+            "it reached every mode": "The runs above have a small M and leave heaps out.",
+            "its distribution is right": "Two equal mean errors do not make two distributions "
+            "equal.",
         },
     )
