@@ -10,6 +10,7 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kl
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, key, panel, shade
 
 # Explorer: kl
 
@@ -41,55 +42,37 @@ class KL(Scene):
         }
 
     def stage(self, fig):
-        xs = self.xs = np.linspace(-10, 10, 601, dtype=np.float32)
+        self.xs = np.linspace(-10, 10, 601, dtype=np.float32)
         left, right = self.axes = fig.subplots(1, 2)
-        left.set(title="Densities", xlabel="x", ylabel="density", xlim=(-8, 8), ylim=(0, 1.6))
-        right.set(
-            title=INTEGRANDS[FORWARD],
-            xlabel="x",
-            ylabel="integrand (nats per unit x)",
-            xlim=(-8, 8),
-            ylim=(-1, 1),
-        )
+        panel(left, "Densities", ("x", -8, 8), ("density", 0, 1.6))
+        panel(right, INTEGRANDS[FORWARD], ("x", -8, 8), ("integrand (nats per unit x)", -1, 1))
         for ax in self.axes:
             ax.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
         right.axhline(0, color="#8c8c8c", linewidth=1)
-        plots.label(right, 0.98, 0.98, "adds", "highlight", ha="right", va="top",
-                    transform=right.transAxes)  # fmt: skip
-        plots.label(right, 0.98, 0.02, "takes away", "accent", ha="right",
-                    transform=right.transAxes)  # fmt: skip
-        self.curves, self.shades, self.names = {}, {}, {}
-        for name in ("p", "q"):
-            (self.curves[name],) = left.plot(xs, 0 * xs, color=COLORS[name], linewidth=2)
-            self.shades[name] = plots.fill(left, xs, 0, 0, name)
-            self.names[name] = plots.label(left, 0, 0, name.upper(), name, fontsize=13)
-        self.above = plots.fill(right, xs, 0, 0, "highlight", 0.6)
-        self.below = plots.fill(right, xs, 0, 0, "accent", 0.6)
-        (self.line,) = right.plot(xs, 0 * xs, color=COLORS["mixture"], linewidth=2)
-        left_moving = [*self.curves.values(), *self.shades.values(), *self.names.values()]
-        return [*left_moving, self.above, self.below, self.line]
+        key(right, 0.98, 0.98, {"adds": "highlight"})
+        key(right, 0.98, 0.02, {"takes away": "accent"})
+        self.p, self.q = (density(left, name, name.upper()) for name in "pq")
+        self.above, self.below = (shade(right, role, 0.6) for role in ("highlight", "accent"))
+        self.line = curve(right, "mixture")
 
     def update(self, mean_q, scale_q, mean_p, scale_p, direction):
+        xs = self.xs
         parameters = tf.constant([mean_p, scale_p, mean_q, scale_q], tf.float32)
-        forward, reverse, entropy, log_p, log_q = (
-            value.numpy() for value in _numbers(parameters, self.xs)
-        )
-        for name, log_density in (("p", log_p), ("q", log_q)):
-            ys = np.exp(log_density)
-            self.curves[name].set_ydata(ys)
-            plots.set_fill(self.shades[name], self.xs, 0, ys)
+        forward, reverse, entropy, log_p, log_q = (v.numpy() for v in _numbers(parameters, xs))
+        self.p.move(xs, np.exp(log_p))
+        self.q.move(xs, np.exp(log_q))
         peak_p, peak_q = np.exp(log_p).max(), np.exp(log_q).max()
         top = _first_above(max(peak_p, peak_q), (0.5, 1, 2))
         self.axes[0].set_ylim(0, top)
         on_top = abs(mean_p - mean_q) < 0.6 and abs(peak_p - peak_q) < 0.1 * top
-        self.names["p"].set_position((mean_p, peak_p + (0.11 if on_top else 0.02) * top))
-        self.names["q"].set_position((mean_q, peak_q + 0.02 * top))
+        self.p.name.move(mean_p, peak_p + (0.11 if on_top else 0.02) * top)
+        self.q.name.move(mean_q, peak_q + 0.02 * top)
 
         first, second = (log_p, log_q) if direction == FORWARD else (log_q, log_p)
         ys = np.exp(first) * (first - second)
-        self.line.set_ydata(ys)
-        plots.set_fill(self.above, self.xs, 0, np.maximum(ys, 0))
-        plots.set_fill(self.below, self.xs, 0, np.minimum(ys, 0))
+        self.line.move(xs, ys)
+        self.above.move(xs, 0, np.maximum(ys, 0))
+        self.below.move(xs, 0, np.minimum(ys, 0))
         height = _first_above(ys.max(), HEIGHTS)
         self.axes[1].set_ylim(-max(0.5, 0.1 * height), height)
         self.axes[1].set_title(INTEGRANDS[direction])
