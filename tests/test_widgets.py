@@ -246,7 +246,7 @@ def test_artists_made_and_removed_in_update_need_no_word(toy):
         toy.redraw()
         np.testing.assert_array_equal(blitted, decode(toy.png))
         orange = np.all(blitted == [0xD5, 0x5E, 0x00], 2)
-        assert 550 < orange.sum() < 606  # pi (20 / 72 * 100 / 2)^2, but for the blurred edge
+        assert 400 < orange.sum() < 606  # pi (20 / 72 * 100 / 2)^2, but for edges: one dot, no more
 
 
 def test_limits_redraw_the_axes(toy):
