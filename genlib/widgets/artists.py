@@ -14,10 +14,11 @@ by axes in the order in which they were made. Each has one verb::
     name = words(left, "q", "Q");             name.move(x, y)        # or move(x, y, "other text")
     q = density(left, "q", "Q");              q.move(xs, ys)         # q.curve, q.shade, q.name
     lines = strokes(left, "accent");          lines.set_segments(ends)
+    heat = image(left, extent, vmin=0, vmax=1); heat.set_data(rows)
 
 ``moving`` takes any artist or container of matplotlib's own, and gives it back::
 
-    bars = moving(left.bar(xs, 0 * xs)); rule = moving(left.axvline(0)); moving(left.imshow(...))
+    bars = moving(left.bar(xs, 0 * xs)); rule = moving(left.axvline(0))
 
 A ``role`` is a key of ``plots.COLORS``, or any colour of matplotlib's, such as ``"black"``.
 ``style`` is passed on: ``linewidth``, ``linestyle``, ``zorder``, ``fontsize``, ...
@@ -29,6 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -125,6 +127,15 @@ def strokes(ax, role: str = "mixture", **style) -> LineCollection:
     """Return many separate lines at once; ``set_segments`` takes ``(lines, points, 2)``."""
     lines = LineCollection([], colors=COLORS.get(role, role), **style)
     return moving(ax.add_collection(lines, autolim=False))
+
+
+def image(ax, extent=None, **style) -> AxesImage:
+    """Return a picture over ``extent`` = (left, right, low, high), for ``set_data(rows)``.
+
+    Its first row is the lowest. ``style`` must set the colours' range, ``vmin`` and ``vmax`` or
+    ``norm``: the data come later.
+    """
+    return moving(ax.imshow([[0]], origin="lower", aspect="auto", extent=extent, **style))
 
 
 # What stands still

@@ -63,6 +63,12 @@ def slider(description: str, value, low, high, step) -> widgets.Widget:
     return kind(value=value, min=low, max=high, step=step, description=description)
 
 
+def log_slider(description: str, value: float, low, high, step, **options) -> widgets.Widget:
+    """Return a slider from 10^low to 10^high, as even in the exponent as ``step``."""
+    bounds = {"base": 10, "min": low, "max": high, "step": step}
+    return widgets.FloatLogSlider(value=value, description=description, **bounds, **options)
+
+
 def choice(description: str, options, value=None) -> widgets.ToggleButtons:
     """Return buttons of which one is down, the first unless ``value`` names another."""
     options = list(options)
