@@ -161,10 +161,13 @@ def set_fill(shade: PolyCollection, x, low, high) -> None:
     shade.set_verts([np.c_[np.r_[x, x[::-1]], np.r_[low, high[::-1]]]])
 
 
+#: How a label is written, unless its caller says otherwise.
+LABEL = {"fontsize": 11, "fontweight": "bold", "ha": "center", "va": "bottom"}
+
+
 def label(ax, x: float, y: float, text: str, role: str = "mixture", **options):
     """Write ``text`` at ``(x, y)`` in the colour of what it names; better than a legend."""
-    options = {"fontsize": 11, "fontweight": "bold", "ha": "center", "va": "bottom"} | options
-    return ax.text(x, y, text, color=COLORS[role], **options)
+    return ax.text(x, y, text, color=COLORS[role], **LABEL | options)
 
 
 def density(ax, dist, xs, role: str = "p", text: str | None = None) -> list[Artist]:

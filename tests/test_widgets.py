@@ -8,12 +8,14 @@ import ipywidgets
 import keras
 import numpy as np
 import pytest
+import scipy.stats
 from PIL import Image
 
 from genlib import plots
 from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, slider
 from genlib.widgets import explorer as explorer_module
 from genlib.widgets import training_view as training_view_module
+from genlib.widgets.artists import density, dot, moving, panel
 
 pytestmark = pytest.mark.filterwarnings(
     "error",
@@ -128,16 +130,14 @@ class Toy(Scene):
         }
 
     def stage(self, fig):
-        ax = self.ax = fig.subplots()
-        ax.set(xlim=(-1, 2), ylim=(0, 5))
-        (self.dot,) = ax.plot([0], [0], "o")
-        self.bars = ax.bar([0, 1], [0, 0])
-        return [self.dot, self.bars]
+        ax = self.ax = panel(fig.subplots(), "", ("", -1, 2), ("", 0, 5))
+        self.dot = dot(ax, "p")
+        self.bars = moving(ax.bar([0, 1], [0, 0]))
 
     def update(self, x, n, log, how, side, on):
         if x == 1.0 and n == 4:
             raise ArithmeticError("too far")
-        self.dot.set_data([x * side], [n])
+        self.dot.move(x * side, n)
         self.bars[0].set_height(log if on else 0)
         self.ax.set_ylim(0, 5 if how == "one way" else 9)
         return {"x": x, "n": n, "far": np.inf}
@@ -229,13 +229,24 @@ def test_a_touched_control_draws_once(toy):
 
 def test_forgotten_artist_is_caught(toy):
     """The test above of blitting against drawing all does see what it is for."""
-    toy._moving = [toy.scene.bars]  # the dot is forgotten
     toy.scene.dot.set_animated(False)
     toy.redraw()
     toy.set(x=0.9)
     blitted = toy.png
     toy.redraw()
     assert (decode(blitted) != decode(toy.png)).any()
+
+
+def test_artists_made_and_removed_in_update_need_no_word(toy):
+    toy.scene.dot.remove()
+    toy.scene.dot = dot(toy.scene.ax, "q", 20)
+    for x in (0.2, 0.9):
+        toy.set(x=x)
+        blitted = decode(toy.png)
+        toy.redraw()
+        np.testing.assert_array_equal(blitted, decode(toy.png))
+        orange = np.all(blitted == [0xD5, 0x5E, 0x00], 2)
+        assert 400 < orange.sum() < 606  # pi (20 / 72 * 100 / 2)^2, but for edges: one dot, no more
 
 
 def test_limits_redraw_the_axes(toy):
@@ -263,7 +274,8 @@ def test_explore_names_what_there_is():
 def test_documented_scene_works():
     """The scene in the explorer's docstring is what authors copy."""
     lines = explorer_module.__doc__.split("::\n", 1)[1].split("\n``update``", 1)[0]
-    names = {"Scene": Scene, "slider": slider, "np": np, "plots": plots, "COLORS": plots.COLORS}
+    names = {"Scene": Scene, "slider": slider, "np": np, "normal": scipy.stats.norm.pdf}
+    names |= {"scene": lambda name: lambda kind: kind, "panel": panel, "density": density}
     exec(textwrap.dedent(lines), names)
     view = Explorer(names["Gaussian"]())
     before = view.png

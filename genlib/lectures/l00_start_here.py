@@ -4,8 +4,10 @@ import numpy as np
 
 from genlib import plots
 from genlib.check import Number, exercise
+from genlib.lectures.maths import log_normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import density, dot, moving, panel
 
 # Explorer: fit
 
@@ -20,8 +22,8 @@ def observations(n: int = 200, seed: int = 1) -> np.ndarray:
 
 def log_density(x, weight, mean_1, scale_1, mean_2, scale_2) -> np.ndarray:
     """Return log p(x) of ``weight N(mean_1, scale_1) + (1 - weight) N(mean_2, scale_2)``."""
-    first = np.log(weight) + _log_normal(x, mean_1, scale_1)
-    second = np.log(1 - weight) + _log_normal(x, mean_2, scale_2)
+    first = np.log(weight) + log_normal(x, mean_1, scale_1)
+    second = np.log(1 - weight) + log_normal(x, mean_2, scale_2)
     return np.logaddexp(first, second)
 
 
@@ -32,12 +34,10 @@ def best_fit(x, steps: int = 300) -> dict[str, float]:
     """
     theta = dict(TRUTH)
     for _ in range(steps):
-        first = np.log(theta["weight"]) + _log_normal(x, theta["mean_1"], theta["scale_1"])
-        share = np.exp(first - log_density(x, **theta))  # p(first bump | x)
-        mean_1, scale_1 = _moments(x, share)
-        mean_2, scale_2 = _moments(x, 1 - share)
-        theta = {"weight": share.mean(), "mean_1": mean_1, "scale_1": scale_1,
-                 "mean_2": mean_2, "scale_2": scale_2}  # fmt: skip
+        first = np.log(theta["weight"]) + log_normal(x, theta["mean_1"], theta["scale_1"])
+        share = np.exp(first - log_density(x, **theta))  # p(first component | x)
+        values = share.mean(), *_moments(x, share), *_moments(x, 1 - share)
+        theta = dict(zip(TRUTH, values, strict=True))
     return {name: float(value) for name, value in theta.items()}
 
 
@@ -67,37 +67,29 @@ class Fit(Scene):
         self.best = log_density(self.data, **best_fit(self.data)).mean()
         self.xs = np.linspace(-6, 5, 441)
         ax, gauge = fig.subplots(1, 2, width_ratios=(8, 1))
-        ax.set(xlim=(-6, 5), ylim=(-0.27, 0.75), xlabel="x", ylabel="density")
-        ax.set_yticks([0, 0.2, 0.4, 0.6])
+        panel(ax, "", ("x", -6, 5), ("density", -0.27, 0.75), yticks=[0, 0.2, 0.4, 0.6])
         ax.axhline(0, color="#8c8c8c", linewidth=1)
         heights, edges = np.histogram(self.data, np.linspace(-5, 5, 41), density=True)
         ax.stairs(heights, edges, fill=True, color=COLORS["real"], alpha=0.3)
         jitter = np.random.default_rng(2).uniform(-0.04, 0.04, len(self.data))
-        dots = {"marker": ".", "linestyle": "", "markersize": 5, "alpha": 0.5}
-        ax.plot(self.data, -0.08 + jitter, color=COLORS["real"], **dots)
-        (self.dots,) = ax.plot(self.data, -0.2 + jitter, color=COLORS["generated"], **dots)
+        ax.plot(self.data, -0.08 + jitter, ".", color=COLORS["real"], markersize=5, alpha=0.5)
+        self.rows, self.dots = -0.2 + jitter, dot(ax, "generated", 5, ".", alpha=0.5)
         plots.label(ax, -5.9, -0.08, "data", "real", ha="left", va="center")
         plots.label(ax, -5.9, -0.2, "samples", "generated", ha="left", va="center")
         plots.label(ax, 4.9, 0.7, "model's density", "generated", ha="right", va="center")
         plots.label(ax, 4.9, 0.62, "histogram of the data", "real", ha="right", va="center")
-        self.shade = plots.fill(ax, self.xs, 0, 0, "generated", 0.15)
-        (self.line,) = ax.plot(self.xs, 0 * self.xs, color=COLORS["generated"])
+        self.model = density(ax, "generated", alpha=0.15)
 
-        top = self.best + 0.25
-        gauge.set(xlim=(0, 1), ylim=(FLOOR, top), xticks=[], ylabel="score (nats)")
+        panel(gauge, "", ("", 0, 1), ("score (nats)", FLOOR, self.best + 0.25), xticks=[])
         gauge.axhline(self.best, color=COLORS["highlight"], linewidth=3)
         plots.label(gauge, 0.5, self.best + 0.03, "best", "highlight", fontsize=10)
-        (bar,) = gauge.bar([0.5], [0.0], 0.6, bottom=FLOOR, color=COLORS["generated"], alpha=0.7)
-        self.bar = bar
-        return [self.dots, self.shade, self.line, self.bar]
+        (self.bar,) = moving(
+            gauge.bar(0.5, 0, 0.6, bottom=FLOOR, color=COLORS["generated"], alpha=0.7)
+        )
 
-    def update(self, mean_1, scale_1, mean_2, scale_2, weight):
-        theta = {"weight": weight, "mean_1": mean_1, "scale_1": scale_1,
-                 "mean_2": mean_2, "scale_2": scale_2}  # fmt: skip
-        ys = np.exp(log_density(self.xs, **theta))
-        self.line.set_ydata(ys)
-        plots.set_fill(self.shade, self.xs, 0, ys)
-        self.dots.set_xdata(_sample(len(self.data), seed=3, **theta))
+    def update(self, **theta):
+        self.model.move(self.xs, np.exp(log_density(self.xs, **theta)))
+        self.dots.move(_sample(len(self.data), seed=3, **theta), self.rows)
         score = log_density(self.data, **theta).mean()
         self.bar.set_height(max(score, FLOOR) - FLOOR)
         return {
@@ -110,10 +102,6 @@ def _sample(n, seed, weight, mean_1, scale_1, mean_2, scale_2):
     rng = np.random.default_rng(seed)
     first, noise = rng.uniform(size=n) < weight, rng.standard_normal(n)
     return np.where(first, mean_1 + scale_1 * noise, mean_2 + scale_2 * noise)
-
-
-def _log_normal(x, mean, scale):
-    return -(((x - mean) / scale) ** 2) / 2 - np.log(scale * np.sqrt(2 * np.pi))
 
 
 def _moments(x, share):

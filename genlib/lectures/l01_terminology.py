@@ -1,12 +1,14 @@
 """Lecture 01: the words of the course."""
 
 import numpy as np
+from matplotlib.colors import to_rgba_array
 from scipy.special import logsumexp
 
-from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, dot, key, moving, panel, shade, words
 
 # Explorer: terminology
 
@@ -18,11 +20,6 @@ TITLES = {
     HIDDEN: "Marginal: p(x) alone; y is latent",
 }
 SCALE_0, MEAN_0 = 1.0, -1.5
-
-
-def normal(x, mean, scale):
-    """Return the density of N(mean, scale) at ``x``."""
-    return np.exp(-(((x - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
 
 
 def joint(x, prior, means, scales):
@@ -62,39 +59,32 @@ class Terminology(Scene):
         }
 
     def stage(self, fig):
-        xs = self.xs = np.linspace(-6, 6, 481)
+        self.xs = np.linspace(-6, 6, 481)
         axes = self.axes = fig.subplots(3, 1, height_ratios=(6, 1.3, 3), sharex=True)
         top, middle, bottom = axes
-        top.set(ylabel="density", ylim=(0, 0.35), title=TITLES[JOINT])
-        middle.set(yticks=[], ylim=(-1, 1))
+        panel(top, TITLES[JOINT], "", ("density", 0, 0.35))
+        panel(middle, "", "", ("", -1, 1), yticks=[])
         middle.set_ylabel("samples", rotation=0, ha="right", va="center")
         middle.grid(False)
-        bottom.set(ylabel="p(y | x)", ylim=(0, 1), xlim=(-6, 6), xlabel="x", yticks=[0, 0.5, 1])
+        panel(bottom, "", ("x", -6, 6), ("p(y | x)", 0, 1), yticks=[0, 0.5, 1])
         for ax in axes:
             ax.locator_params(axis="x", nbins=13)
-        transform = top.transAxes
-        for place, y in ((0.92, 0), (0.83, 1)):
-            plots.label(top, 0.99, place, f"y = {y}", CLASS[y], ha="right", va="center",
-                        transform=transform)  # fmt: skip
-        self.name = plots.label(top, 0.99, 0.74, "p(x)", "mixture", ha="right", va="center",
-                                transform=transform)  # fmt: skip
+        key(top, 0.99, 0.92, {"y = 0": CLASS[0], "y = 1": CLASS[1]}, va="center")
+        style = {"ha": "right", "va": "center", "transform": top.transAxes}
+        self.name = words(top, "mixture", "p(x)", **style)
+        self.name.move(0.99, 0.74)
 
-        self.shades = [plots.fill(top, xs, 0, 0, role, 0.55) for role in CLASS]
-        self.hidden = plots.fill(top, xs, 0, 0, "mixture", 0.25)
-        (self.line,) = top.plot(xs, 0 * xs, color=COLORS["mixture"])
-        self.bands = [plots.fill(bottom, xs, 0, 0, role, 0.55) for role in CLASS]
+        self.shades = [shade(top, role, 0.55) for role in CLASS]
+        self.hidden = shade(top, "mixture")
+        self.line = curve(top, "mixture")
+        self.bands = [shade(bottom, role, 0.55) for role in CLASS]
         rng = np.random.default_rng(0)
-        self.uniform, self.noise, height = (
-            rng.uniform(size=200), rng.standard_normal(200), rng.uniform(-0.8, 0.8, 200)
-        )  # fmt: skip
-        self.dots = middle.scatter(self.noise, height, s=14, linewidths=0, alpha=0.8)
-        self.heights = height
-        self.colors = np.array([_rgba(COLORS[role]) for role in CLASS])
-        self.gray = _rgba(COLORS["mixture"])
-        self.rules = [ax.axvline(0, color="black", linewidth=1.2) for ax in axes]
-        self.points = [ax.plot(0, 0, "o", color="black", markersize=6)[0] for ax in (top, bottom)]
-        moving = [*self.shades, self.hidden, self.line, *self.bands, self.dots, self.name]
-        return [*moving, *self.rules, *self.points]
+        self.uniform, self.noise = rng.uniform(size=200), rng.standard_normal(200)
+        self.heights = rng.uniform(-0.8, 0.8, 200)
+        self.dots = moving(middle.scatter(self.noise, self.heights, s=14, linewidths=0, alpha=0.8))
+        self.colors = to_rgba_array([COLORS[role] for role in CLASS])
+        self.rules = moving([ax.axvline(0, color="black", linewidth=1.2) for ax in axes])
+        self.points = [dot(ax, "black", 6) for ax in (top, bottom)]
 
     def update(self, prior, mean, scale, x, view):
         parameters = np.array([1 - prior, prior]), (MEAN_0, mean), (SCALE_0, scale)
@@ -105,12 +95,12 @@ class Terminology(Scene):
             edges = [(0, parts[0]), (0, parts[1])]
         else:
             edges = [(0, parts[0]), (parts[0], whole)]
-        for shade, (low, high) in zip(self.shades, edges, strict=True):
-            plots.set_fill(shade, self.xs, low, high)
-            shade.set_visible(view != HIDDEN)
-        plots.set_fill(self.hidden, self.xs, 0, whole)
+        for area, (low, high) in zip(self.shades, edges, strict=True):
+            area.move(self.xs, low, high)
+            area.set_visible(view != HIDDEN)
+        self.hidden.move(self.xs, 0, whole)
         self.hidden.set_visible(view == HIDDEN)
-        self.line.set_ydata(whole)
+        self.line.move(self.xs, whole)
         for artist in (self.line, self.name, self.points[0]):
             artist.set_visible(view != CONDITIONAL)
         peak = parts.max() if view == CONDITIONAL else whole.max()
@@ -118,29 +108,25 @@ class Terminology(Scene):
         self.axes[0].set_title(TITLES[view])
 
         ones = posterior(self.xs, *parameters)[1]
-        plots.set_fill(self.bands[1], self.xs, 0, ones)
-        plots.set_fill(self.bands[0], self.xs, ones, 1)
+        self.bands[1].move(self.xs, 0, ones)
+        self.bands[0].move(self.xs, ones, 1)
 
         y = (self.uniform < prior).astype(int)
         drawn = np.take([MEAN_0, mean], y) + np.take([SCALE_0, scale], y) * self.noise
         self.dots.set_offsets(np.c_[drawn, self.heights])
-        self.dots.set_facecolor(self.gray if view == HIDDEN else self.colors[y])
+        self.dots.set_facecolor(COLORS["mixture"] if view == HIDDEN else self.colors[y])
 
         for rule in self.rules:
             rule.set_xdata([x, x])
         here, p_one = joint(x, *parameters), posterior(x, *parameters)[1]
-        self.points[0].set_data([x], [here.sum()])
-        self.points[1].set_data([x], [p_one])
+        self.points[0].move(x, here.sum())
+        self.points[1].move(x, p_one)
         return {
             "p(x, 0)": float(here[0]),
             "p(x, 1)": float(here[1]),
             "p(x)": float(here.sum()),
             "p(y = 1 | x) = p(x, 1) / p(x)": float(p_one),
         }
-
-
-def _rgba(color):
-    return [*(int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)), 1.0]
 
 
 # Exercises

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 from tensorflow_probability import distributions as tfd
 
-from genlib import plots
 from genlib.check import Function, Number, exercise
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, dot, image, panel, strokes
 
 # Explorer: likelihood
 
@@ -118,55 +117,42 @@ class Likelihood(Scene):
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         for ax in (left, right):
             ax.locator_params(axis="y", nbins=6)
-        self.image = plane.imshow(
-            np.zeros((2, 2)), cmap="Greys", vmin=0, vmax=1, origin="lower", aspect="auto",
-            extent=(0, 1, 0, 1),
-        )  # fmt: skip
-        (self.row,) = plane.plot([], [], color=COLORS["p"], linewidth=2.5)
-        (self.column,) = plane.plot([], [], color=COLORS["accent"], linewidth=2.5)
-        (self.density,) = left.plot([], [], color=COLORS["p"])
-        (self.likelihood,) = right.plot([], [], color=COLORS["accent"])
-        self.under_density = plots.fill(left, np.zeros(2), 0, 0, "p", 0.3)
-        self.under_likelihood = plots.fill(right, np.zeros(2), 0, 0, "accent", 0.4)
-        dot = {"color": "black", "marker": "o", "markersize": 7, "linewidth": 0, "zorder": 4}
-        level = {"color": "black", "linewidth": 1, "linestyle": (0, (2, 3))}
-        self.dots = [ax.plot([], [], **dot)[0] for ax in self.axes]
-        self.levels = [ax.plot([], [], **level)[0] for ax in (left, right)]
-        (self.best,) = right.plot([], [], color=COLORS["accent"], linestyle="--", linewidth=1.5)
-        return [
-            self.image, self.row, self.column, self.density, self.likelihood, self.under_density,
-            self.under_likelihood, *self.dots, *self.levels, self.best,
-        ]  # fmt: skip
+        self.image = image(plane, cmap="Greys", vmin=0, vmax=1)
+        self.row, self.column = (curve(plane, role, linewidth=2.5) for role in ("p", "accent"))
+        self.density = density(left, "p", alpha=0.3)
+        self.likelihood = density(right, "accent", alpha=0.4)
+        level = {"linewidth": 1, "linestyle": (0, (2, 3))}
+        self.dots = [dot(ax, "black", 7, zorder=4) for ax in self.axes]
+        self.levels = [curve(ax, "black", **level) for ax in (left, right)]
+        self.best = curve(right, "accent", linestyle="--", linewidth=1.5)
 
     def update(self, family, data, parameter):
         table, family = _table(family), FAMILIES[family]
         x, theta = family.data(data), family.parameter(parameter)
         value = table.crossings[parameter - 1, data - 1]
-        xs, density = table.drawn(table.densities[parameter - 1])
+        xs, ys = table.drawn(table.densities[parameter - 1])
         thetas, likelihood = table.thetas, table.likelihoods[:, data - 1]
-        top = 1.05 * max(density.max(), likelihood.max())
+        top = 1.05 * max(ys.max(), likelihood.max())
         top = next((height for height in HEIGHTS if top < height), HEIGHTS[-1])
         plane, left, right = self.axes
-        plane.set(xlim=family.x_range, ylim=family.theta_range,
-                  xlabel=family.x_name, ylabel=family.theta_name)  # fmt: skip
+        plane.set(xlim=family.x_range, xlabel=family.x_name)
+        plane.set(ylim=family.theta_range, ylabel=family.theta_name)
         left.set(xlim=family.x_range, ylim=(0, top), xlabel=family.x_name)
         right.set(xlim=family.theta_range, ylim=(0, top), xlabel=family.theta_name)
 
         self.image.set_data(table.picture)
         self.image.set_interpolation("nearest" if family.trials else "bilinear")
         self.image.set_extent((*family.x_range, *family.theta_range))
-        self.row.set_data(family.x_range, (theta, theta))
-        self.column.set_data((x, x), family.theta_range)
-        self.density.set_data(xs, density)
-        self.likelihood.set_data(thetas, likelihood)
-        plots.set_fill(self.under_density, xs, 0, density)
-        plots.set_fill(self.under_likelihood, thetas, 0, likelihood)
-        for dot, place in zip(self.dots, ((x, theta), (x, value), (theta, value)), strict=True):
-            dot.set_data(*([number] for number in place))
-        self.levels[0].set_data((x, family.x_range[1]), (value, value))
-        self.levels[1].set_data((family.theta_range[0], theta), (value, value))
+        self.row.move(family.x_range, (theta, theta))
+        self.column.move((x, x), family.theta_range)
+        self.density.move(xs, ys)
+        self.likelihood.move(thetas, likelihood)
+        for point, at in zip(self.dots, ((x, theta), (x, value), (theta, value)), strict=True):
+            point.move(*at)
+        self.levels[0].move((x, family.x_range[1]), (value, value))
+        self.levels[1].move((family.theta_range[0], theta), (value, value))
         best = family.best(x)
-        self.best.set_data((best, best), (0, top))
+        self.best.move((best, best), (0, top))
         low, high = family.theta_range
         total = family.area(x)
         shown = f"{np.trapezoid(likelihood, thetas):.3f}"
@@ -222,15 +208,14 @@ class _Table:
 # Explorer: log_likelihood
 
 TRUE_MEAN, TRUE_SCALE = 1.0, 1.2
+MEANS, SCALES = (-3.0, 4.0), (0.1, 3.0)  # the map's
 STEMS = 30  # at most so many observations are drawn
 BAND = 0.1  # nats between one shade and the next
 
 
 @scene("log_likelihood")
 class LogLikelihood(Scene):
-    """Fit a Gaussian by hand: each observation pulls at the curve, their logs add up
-    to one score.
-    """
+    """Fit a Gaussian by hand: each observation pulls at the curve, their logs make one score."""
 
     title = "Fit a Gaussian by hand"
     alt = (
@@ -243,40 +228,27 @@ class LogLikelihood(Scene):
 
     def controls(self):
         return {
-            "mean": slider("mean", -1.0, -3.0, 4.0, 0.1),
-            "scale": slider("scale", 2.0, 0.1, 3.0, 0.1),
+            "mean": slider("mean", -1.0, *MEANS, 0.1),
+            "scale": slider("scale", 2.0, *SCALES, 0.1),
             "n": choice("observations", [1, 5, 30, 1000], 30),
         }
 
     def stage(self, fig):
         self.left, self.right = fig.subplots(1, 2)
-        self.left.set(title="The model and the data", xlabel="x", ylabel="density", xlim=(-5, 6))
+        panel(self.left, "The model and the data", ("x", -5, 6), "density")
         self.left.locator_params(axis="y", nbins=5)
-        extent = (-3, 4, 0.1, 3)
-        self.right.set(title="Average log-likelihood (darker is better)", xlabel="mean",
-                       ylabel="scale", xlim=extent[:2], ylim=extent[2:])  # fmt: skip
-        self.right.grid(False)
+        title = "Average log-likelihood (darker is better)"
+        panel(self.right, title, ("mean", *MEANS), ("scale", *SCALES)).grid(False)
         self.data = np.random.default_rng(7).normal(TRUE_MEAN, TRUE_SCALE, 1000)
         self.maps = {n: _bands(self.data[:n]) for n in (1, 5, 30, 1000)}
         self.xs = np.linspace(-5, 6, 441)
-        self.image = self.right.imshow(
-            self.maps[30], cmap="Greys", vmin=-1, vmax=1.3, origin="lower", aspect="auto",
-            extent=extent, interpolation="nearest",
-        )  # fmt: skip
-        (self.curve,) = self.left.plot([], [], color=COLORS["q"])
-        self.shade = plots.fill(self.left, self.xs, 0, 0, "q", 0.15)
-        self.stems = LineCollection([], colors=COLORS["real"], linewidths=1.2, alpha=0.8)
-        self.left.add_collection(self.stems, autolim=False)
-        (self.feet,) = self.left.plot(
-            [], [], "o", color=COLORS["real"], markersize=5, clip_on=False
-        )
-        self.dot = self.right.plot([], [], "o", color=COLORS["q"], markersize=9)[0]
-        self.cross = self.right.plot(
-            [], [], "P", color="white", markeredgecolor="black", markersize=10
-        )[0]
-        return [
-            self.image, self.shade, self.curve, self.stems, self.feet, self.cross, self.dot
-        ]  # fmt: skip
+        greys = {"cmap": "Greys", "vmin": -1, "vmax": 1.3, "interpolation": "nearest"}
+        self.image = image(self.right, (*MEANS, *SCALES), **greys)
+        self.model = density(self.left, "q", alpha=0.15)
+        self.stems = strokes(self.left, "real", linewidths=1.2, alpha=0.8)
+        self.feet = dot(self.left, "real", 5, clip_on=False)
+        self.cross = dot(self.right, "white", 10, "P", markeredgecolor="black")
+        self.dot = dot(self.right, "q")
 
     def update(self, mean, scale, n):
         x = self.data[:n]
@@ -284,14 +256,13 @@ class LogLikelihood(Scene):
         logs = model.log_prob(x).numpy()
         ys = model.prob(self.xs).numpy()
         self.left.set_ylim(0, 0.7 if ys.max() < 0.65 else 1.5 if ys.max() < 1.45 else 4.2)
-        self.curve.set_data(self.xs, ys)
-        plots.set_fill(self.shade, self.xs, 0, ys)
+        self.model.move(self.xs, ys)
         heights = np.exp(logs[:STEMS])
         self.stems.set_segments([((at, 0), (at, y)) for at, y in zip(x, heights, strict=False)])
-        self.feet.set_data(x[:STEMS], 0 * heights)
+        self.feet.move(x[:STEMS], 0 * heights)
         self.image.set_data(self.maps[n])
-        self.dot.set_data([mean], [scale])
-        self.cross.set_data([x.mean()], [x.std()])
+        self.dot.move(mean, scale)
+        self.cross.move(x.mean(), x.std())
         product = np.exp(logs).astype(np.float32).prod()
         numbers = {
             "product of the densities, in float32": f"{product:.1e}" if product else "0.0",
@@ -306,7 +277,7 @@ class LogLikelihood(Scene):
 
 def _bands(x):
     """Return the average log-likelihood of ``x`` on the map, less its level at a fair fit."""
-    means, scales = np.linspace(-3, 4, 281), np.linspace(0.1, 3, 233)[:, None]
+    means, scales = np.linspace(*MEANS, 281), np.linspace(*SCALES, 233)[:, None]
     square = ((x - x.mean()) ** 2).mean() + (means - x.mean()) ** 2
     average = -np.log(scales) - square / (2 * scales**2)
     top = min(average.max(), 1.0)

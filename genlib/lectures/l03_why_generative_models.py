@@ -4,11 +4,10 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.likelihood import GaussianMixture
-from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, dot, key, panel, shade
 
 # Explorer: gradient_estimators
 
@@ -55,39 +54,33 @@ class GradientEstimators(Scene):
         self.noise = np.random.default_rng(0).normal(size=(RUNS, MOST_SAMPLES))
         self.zs = np.linspace(-5, 6, 401)
         left, middle, right = self.axes = fig.subplots(1, 3, width_ratios=[1, 1.15, 1])
-        left.set(title="f, and where z falls", xlabel="z", xlim=(-4, 5))
-        middle.set(title="Estimates of the slope", xlabel="estimate", ylim=(0, 2.5), yticks=[])
+        panel(left, "f, and where z falls", ("z", -4, 5))
         left.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        right.set(title="Spread", xlabel="scale σ", ylabel="standard deviation")
-        right.set(xscale="log", yscale="log", xlim=(0.09, 3.3), ylim=(0.01, 200))
+        panel(middle, "Estimates of the slope", "estimate", ("", 0, 2.5), yticks=[])
+        scales, spreads = ("scale σ", 0.09, 3.3), ("standard deviation", 0.01, 200)
+        panel(right, "Spread", scales, spreads, xscale="log", yscale="log")
         right.set_xticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
         right.minorticks_off()
-        (self.curve,) = left.plot(self.zs, 0 * self.zs, color=COLORS["mixture"])
-        self.bell = plots.fill(left, self.zs, 0, 0, "generated", 0.4)
-        (self.place,) = left.plot([], [], "o", color=COLORS["generated"])
-        (self.truth,) = middle.plot([], [], color="black", linewidth=1.5)
-        self.bars = {n: plots.fill(middle, [0, 1], 0, 0, role, 0.6) for n, role in ROLES.items()}
-        self.spreads, self.dots = {}, {}
+        self.curve = curve(left, "mixture")
+        self.density = shade(left, "generated", 0.4)
+        self.dot = dot(left, "generated", 6)
+        self.truth = curve(middle, "black", linewidth=1.5)
+        self.bars = {name: shade(middle, role, 0.6) for name, role in ROLES.items()}
+        self.spreads = {name: curve(right, role) for name, role in ROLES.items()}
+        self.dots = {name: dot(right, role, 8) for name, role in ROLES.items()}
+        key(right, 0.98, 0.93, ROLES, 0.07, va="bottom")
         for name, role in ROLES.items():
-            (self.spreads[name],) = right.plot([], [], color=COLORS[role])
-            (self.dots[name],) = right.plot([], [], "o", color=COLORS[role], markersize=8)
-        for row, (name, role) in enumerate(ROLES.items()):
-            plots.label(right, 0.98, 0.93 - 0.07 * row, name, role, ha="right",
-                        transform=right.transAxes)  # fmt: skip
-            plots.label(middle, 0.02, FEET[name] / 2.5 + 0.39, name, role, ha="left",
-                        fontsize=10, transform=middle.transAxes)  # fmt: skip
-        plots.label(left, 0.03, 0.92, "f", transform=left.transAxes, fontsize=13)
-        moving = [self.curve, self.bell, self.place, *self.bars.values(), self.truth]
-        return [*moving, *self.spreads.values(), *self.dots.values()]
+            key(middle, 0.02, FEET[name] / 2.5 + 0.39, {name: role}, va="bottom", fontsize=10)
+        key(left, 0.03, 0.92, {"f": "mixture"}, ha="center", va="bottom", fontsize=13)
 
     def update(self, function, mean, scale, samples, baseline):
         f, slope, limits = FUNCTIONS[function]
         self.axes[0].set_ylim(limits)
         foot = limits[0]
-        self.curve.set_ydata(f(self.zs))
-        bell = np.exp(-(((self.zs - mean) / scale) ** 2) / 2) * 0.3 * (limits[1] - limits[0])
-        plots.set_fill(self.bell, self.zs, foot, foot + bell)
-        self.place.set_data([mean], [f(np.float64(mean))])
+        self.curve.move(self.zs, f(self.zs))
+        height = np.exp(-(((self.zs - mean) / scale) ** 2) / 2) * 0.3 * (limits[1] - limits[0])
+        self.density.move(self.zs, foot, foot + height)
+        self.dot.move(mean, f(np.float64(mean)))
 
         truth, spread = exact(function, mean, np.append(SCALES, scale), samples, baseline)
         noise = self.noise[:, :samples]
@@ -98,8 +91,8 @@ class GradientEstimators(Scene):
         }
         self._draw_estimates(found, truth[-1])
         for name, values in spread.items():
-            self.spreads[name].set_data(SCALES, values[:-1])
-            self.dots[name].set_data([scale], [values[-1]])
+            self.spreads[name].move(SCALES, values[:-1])
+            self.dots[name].move(scale, values[-1])
         numbers = {"true slope": _two_places(truth[-1])}
         for name, values in found.items():
             average = _two_places(values.mean())
@@ -113,8 +106,8 @@ class GradientEstimators(Scene):
         for name, values in found.items():
             heights, edges = np.histogram(values, np.linspace(-reach, reach, 81))
             ys = FEET[name] + 0.95 * np.repeat(heights / max(1, heights.max()), 2)
-            plots.set_fill(self.bars[name], np.repeat(edges, 2)[1:-1], FEET[name], ys)
-        self.truth.set_data([truth, truth], [0, 2.5])
+            self.bars[name].move(np.repeat(edges, 2)[1:-1], FEET[name], ys)
+        self.truth.move([truth, truth], [0, 2.5])
 
 
 def _two_places(value):

@@ -3,14 +3,13 @@
 import functools
 
 import numpy as np
-from matplotlib.collections import LineCollection
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.likelihood import GaussianMixture, lloyd_step
 from genlib.likelihood.ppca import closed_form
-from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, dot, moving, panel, strokes
 
 # Explorer: em_steps
 
@@ -22,16 +21,15 @@ PALETTE = np.array(
 )  # green, orange, pink, sky
 _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 61)), np.sin(np.linspace(0, 2 * np.pi, 61))])
 
-# Heaps of points: how many, where, and the standard deviations along both coordinates.
+# Components of points: how many, where, and the standard deviations along both coordinates.
 CLOUDS = {
-    "equal heaps": [
-        (80, (-2, -1), (0.6, 0.6)), (80, (2, -1), (0.6, 0.6)), (80, (0, 2), (0.6, 0.6))
-    ],
+    "equal heaps": [(80, where, (0.6, 0.6)) for where in ((-2, -1), (2, -1), (0, 2))],
     "one large, two small": [
-        (180, (-0.8, 0), (1.1, 1.1)), (30, (2.6, 1), (0.2, 0.2)), (30, (2.6, -1), (0.2, 0.2))
+        (180, (-0.8, 0), (1.1, 1.1)),
+        *((30, (2.6, y), (0.2, 0.2)) for y in (1, -1)),
     ],
-    "stripes": [(120, (0, 0.8), (1.6, 0.2)), (120, (0, -0.8), (1.6, 0.2))],
-}  # fmt: skip
+    "stripes": [(120, (0, y), (1.6, 0.2)) for y in (0.8, -0.8)],
+}
 
 
 @scene("em_steps")
@@ -58,25 +56,22 @@ class EMSteps(Scene):
 
     def stage(self, fig):
         left, self.right = fig.subplots(1, 2, width_ratios=[1.25, 1])
-        left.set(xlim=(-4.6, 4.6), ylim=(-3.6, 3.6), xlabel="first coordinate")
-        left.set(ylabel="second coordinate", title="Who made which point?", aspect="equal")
-        self.right.set(xlabel="step", xlim=(-0.7, STEPS + 0.7))
-        self.points = left.scatter(np.zeros(240), np.zeros(240), s=14, linewidths=0)
-        self.ellipses = LineCollection([], linewidths=2.5)
-        left.add_collection(self.ellipses)
-        (self.centers,) = left.plot([], [], "X", color="black", markersize=10, markeredgecolor="w")
-        self.others = LineCollection([], colors="#bbbbbb", linewidths=1.2)
-        self.right.add_collection(self.others, autolim=False)
-        (self.line,) = self.right.plot([], [], color="black")
-        (self.dot,) = self.right.plot([], [], "o", color=COLORS["highlight"], markersize=10)
-        return [self.points, self.ellipses, self.centers, self.others, self.line, self.dot]
+        first, second = ("first coordinate", -4.6, 4.6), ("second coordinate", -3.6, 3.6)
+        panel(left, "Who made which point?", first, second, aspect="equal")
+        panel(self.right, "", ("step", -0.7, STEPS + 0.7))
+        self.points = moving(left.scatter([], [], s=14, linewidths=0))
+        self.ellipses = strokes(left, linewidths=2.5)
+        self.centers = dot(left, "black", 10, "X", markeredgecolor="w")
+        self.others = strokes(self.right, "#bbbbbb", linewidths=1.2)
+        self.line = curve(self.right, "black")
+        self.dot = dot(self.right, "highlight", 10)
 
     def update(self, step, method, cloud, components, start):
         runs = [run(cloud, method, components, other) for other in range(STARTS)]
         centers, covariances, responsibilities, values = runs[start]
         self.points.set_offsets(points(cloud))
         self.points.set_facecolors(responsibilities[step] @ PALETTE[:components])
-        self.centers.set_data(*centers[step].T)
+        self.centers.move(*centers[step].T)
         self.ellipses.set_segments([])
         if method == EM:
             roots = np.linalg.cholesky(covariances[step])
@@ -86,8 +81,8 @@ class EMSteps(Scene):
 
         lines = [np.c_[np.arange(STEPS + 1), other[-1]] for other in runs]
         self.others.set_segments(lines)
-        self.line.set_data(*lines[start].T)
-        self.dot.set_data([step], [values[step]])
+        self.line.move(*lines[start].T)
+        self.dot.move(step, values[step])
         every = np.concatenate([other[-1] for other in runs])
         room = 0.08 * np.ptp(every) + 1e-3
         self.right.set_ylim(every.min() - room, every.max() + room)
@@ -171,40 +166,37 @@ class PrincipalAxis(Scene):
             self.noise @ np.linalg.inv(np.linalg.cholesky(np.cov(self.noise.T, bias=True))).T
         )
         left, above, below = fig.subplot_mosaic("ab;ac", width_ratios=[1.1, 1]).values()
-        left.set(xlim=(-4, 4), ylim=(-4, 4), aspect="equal", title="A cloud and a line")
-        left.set(xlabel="first coordinate", ylabel="second coordinate")
-        above.set(title="Variance along the line, distance to it", ylim=(0, 4.2))
-        above.set_ylabel("x squared")
-        below.set(title="Log-likelihood of pPCA", xlabel="angle (degrees)", ylim=(-3.7, -2.1))
-        below.set_ylabel("nats per point")
-        for ax in (above, below):
-            ax.set(xlim=(0, 180), xticks=[0, 45, 90, 135, 180])
-        (self.dots,) = left.plot([], [], ".", color=COLORS["real"], alpha=0.5)
-        self.drops = LineCollection([], colors=COLORS["accent"], linewidths=1)
-        left.add_collection(self.drops, autolim=False)
-        (self.line,) = left.plot([], [], color=COLORS["critic"], linewidth=3)
-        roles = {"kept": "critic", "lost": "accent", "likelihood": "mixture"}
-        axes = {"kept": above, "lost": above, "likelihood": below}
-        self.curves = {n: axes[n].plot([], [], color=COLORS[r])[0] for n, r in roles.items()}
-        self.marks = {
-            n: axes[n].plot([], [], "o", color=COLORS[r], markersize=9)[0] for n, r in roles.items()
+        first, second = ("first coordinate", -4, 4), ("second coordinate", -4, 4)
+        panel(left, "A cloud and a line", first, second, aspect="equal")
+        angles = {"xlim": (0, 180), "xticks": [0, 45, 90, 135, 180]}
+        panel(above, "Variance along the line, distance to it", "", ("x squared", 0, 4.2), **angles)
+        nats = ("nats per point", -3.7, -2.1)
+        panel(below, "Log-likelihood of pPCA", "angle (degrees)", nats, **angles)
+        self.drops = strokes(left, "accent", linewidths=1)
+        self.dots = dot(left, "real", 6, ".", alpha=0.5)
+        self.line = curve(left, "critic", linewidth=3)
+        drawn = {
+            "kept": (above, "critic"),
+            "lost": (above, "accent"),
+            "likelihood": (below, "mixture"),
         }
+        self.curves = {name: curve(*where) for name, where in drawn.items()}
+        self.marks = {name: dot(*where) for name, where in drawn.items()}
         plots.label(above, 3, 3.65, "along", "critic", ha="left")
         plots.label(above, 33, 3.65, "distance", "accent", ha="left")
-        return [self.drops, self.dots, self.line, *self.curves.values(), *self.marks.values()]
 
     def update(self, angle, correlation, height):
         covariance = np.array([[1, correlation * height], [correlation * height, height**2]])
         x = self.noise @ np.linalg.cholesky(covariance).T
         direction = np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
-        self.dots.set_data(*x.T)
-        self.line.set_data(*(6 * np.outer(direction, [-1, 1])))
+        self.dots.move(*x.T)
+        self.line.move(*(6 * np.outer(direction, [-1, 1])))
         projected = np.outer(x[:SHOWN] @ direction, direction)
         self.drops.set_segments(np.stack([x[:SHOWN], projected], 1))
         found = along(covariance, ANGLES)
         for name, values in found.items():
-            self.curves[name].set_data(ANGLES, values)
-            self.marks[name].set_data([angle], [values[angle]])
+            self.curves[name].move(ANGLES, values)
+            self.marks[name].move(angle, values[angle])
         best = ANGLES[found["kept"].argmax()]
         return {
             "variance along": found["kept"][angle],

@@ -8,16 +8,15 @@ from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.likelihood.hierarchical import EFFECTS, ERRORS, SCHOOLS, HierarchicalNormal
 from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets import Scene, choice, log_slider, scene, slider
+from genlib.widgets.artists import curve, dot, moving, panel, shade, strokes
 
 # Explorer: pooling
 
 
 @scene("pooling")
 class Pooling(Scene):
-    """Eight schools between no pooling and complete pooling, and what the data say of
-    the spread.
-    """
+    """Eight schools between no pooling and complete pooling: what the data say of the spread."""
 
     title = "How far do you pull eight schools together?"
     alt = (
@@ -30,47 +29,43 @@ class Pooling(Scene):
 
     def controls(self):
         return {
-            "tau": ipywidgets.FloatLogSlider(
-                value=8.0, base=10, min=-1, max=2.5, step=0.05,
-                description="spread τ (0.1: all pooled)", readout_format=".1f",
+            "tau": log_slider(
+                "spread τ (0.1: all pooled)", 8.0, -1, 2.5, 0.05, readout_format=".1f"
             ),
             "noise": slider("standard errors, times", 1.0, 0.1, 2.0, 0.1),
             "average": ipywidgets.Checkbox(value=False, description="average over τ"),
-        }  # fmt: skip
+        }
 
     def stage(self, fig):
         left, right = fig.subplots(1, 2, width_ratios=(1.7, 1))
         self.places = np.arange(len(SCHOOLS))
-        left.set(xlim=(-0.6, 7.7), ylim=(-36, 62), xticks=self.places, xticklabels=SCHOOLS)
-        left.set(xlabel="school", ylabel="effect of coaching (points)", title="Effects")
+        panel(left, "Effects", ("school", -0.6, 7.7), ("effect of coaching (points)", -36, 62))
+        left.set_xticks(self.places, SCHOOLS)
         left.plot(self.places - 0.13, EFFECTS, "o", color=COLORS["p"], markersize=7)
-        self.noise_bars = left.vlines(self.places - 0.13, 0, 0, color=COLORS["p"], alpha=0.5)
-        self.bars = left.vlines(self.places + 0.13, 0, 0, color=COLORS["q"], linewidth=3, alpha=0.5)
-        (self.dots,) = left.plot(
-            self.places + 0.13, EFFECTS, "o", color=COLORS["q"], markersize=7
-        )  # fmt: skip
-        self.common = left.axhline(0, color=COLORS["mixture"], linestyle=":")
+        self.noise_bars = strokes(left, "p", alpha=0.5)
+        self.bars = strokes(left, "q", linewidth=3, alpha=0.5)
+        self.dots = dot(left, "q", 7)
+        self.common = moving(left.axhline(0, color=COLORS["mixture"], linestyle=":"))
         plots.label(left, 7.6, 55, "what was observed", "p", ha="right", fontsize=10)
         plots.label(left, 7.6, 49, "what is believed", "q", ha="right", fontsize=10)
         plots.label(left, 7.6, 43, "the common mean", "mixture", ha="right", fontsize=10)
-        right.set(xscale="log", xlim=(0.08, 400), ylim=(0, 1.5), yticks=[], xlabel="spread τ")
-        right.set(title="What the data say of τ", ylabel="density per unit of log τ")
+        taus, heights = ("spread τ", 0.08, 400), ("density per unit of log τ", 0, 1.5)
+        panel(right, "What the data say of τ", taus, heights, xscale="log", yticks=[])
         self.tau = np.geomspace(0.08, 400, 300)
-        self.shade = plots.fill(right, self.tau, 0, 0, "highlight", 0.5)
-        self.mark = right.axvline(1, color=COLORS["q"])
-        return [self.noise_bars, self.bars, self.dots, self.common, self.shade, self.mark]
+        self.shade = shade(right, "highlight", 0.5)
+        self.mark = moving(right.axvline(1, color=COLORS["q"]))
 
     def update(self, tau, noise, average):
         model = HierarchicalNormal(EFFECTS, noise * np.array(ERRORS))
         exact = model.exact(400)
         step = np.log(exact.tau[1] / exact.tau[0])
         density = np.interp(np.log(self.tau), np.log(exact.tau), exact.weights / step)
-        plots.set_fill(self.shade, self.tau, 0, density)
+        self.shade.move(self.tau, 0, density)
         weights = exact.weights if average else np.ones(1)
         given = model.given_spread(exact.tau if average else [tau])
         mean = weights @ given.theta_mean
         spread = np.sqrt(weights @ (given.theta_variance + (given.theta_mean - mean) ** 2))
-        self.dots.set_ydata(mean)
+        self.dots.move(self.places + 0.13, mean)
         self.bars.set_segments(_upright(self.places + 0.13, mean, spread))
         self.noise_bars.set_segments(_upright(self.places - 0.13, EFFECTS, model.sigma))
         self.common.set_ydata([weights @ given.mu_mean] * 2)
@@ -112,20 +107,20 @@ def log_density(position, form):
 
     theta ~ N(0, tau), log tau ~ N(0, 1.5). Neal 2003, "Slice sampling", section 8.
     """
-    place, log_tau = position[..., 0], position[..., 1]
+    x, log_tau = position[..., 0], position[..., 1]
     prior = -((log_tau / WIDTH) ** 2) / 2
     if form == NON_CENTRED:
-        return prior - place**2 / 2
-    return prior - (place * np.exp(-log_tau)) ** 2 / 2 - log_tau
+        return prior - x**2 / 2
+    return prior - (x * np.exp(-log_tau)) ** 2 / 2 - log_tau
 
 
 def gradient(position, form):
     """Return the gradient of ``log_density``, ``(..., 2)``."""
-    place, log_tau = position[..., 0], position[..., 1]
+    x, log_tau = position[..., 0], position[..., 1]
     if form == NON_CENTRED:
-        return np.stack([-place, -log_tau / WIDTH**2], -1)
+        return np.stack([-x, -log_tau / WIDTH**2], -1)
     precision = np.exp(-2 * log_tau)
-    return np.stack([-place * precision, -log_tau / WIDTH**2 + place**2 * precision - 1], -1)
+    return np.stack([-x * precision, -log_tau / WIDTH**2 + x**2 * precision - 1], -1)
 
 
 def leapfrog(position, momentum, step, form, steps=STEPS):
@@ -164,12 +159,9 @@ class Funnel(Scene):
     def controls(self):
         return {
             "form": choice("the sampler moves in", [CENTRED, NON_CENTRED]),
-            "step": ipywidgets.FloatLogSlider(
-                value=0.5, base=10, min=-2, max=0, step=0.1, description="step size",
-                readout_format=".2f",
-            ),
+            "step": log_slider("step size", 0.5, -2, 0, 0.1, readout_format=".2f"),
             "start": slider("start: log τ", 0.5, -4.0, 2.0, 0.25),
-        }  # fmt: skip
+        }
 
     def stage(self, fig):
         left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1, 1.1))
@@ -182,16 +174,15 @@ class Funnel(Scene):
                 return 10 + log_density(xy, form)
 
             plots.contour(ax, lifted, limits, levels, "p", 160)
-            ax.set(xlim=limits[:2], ylim=limits[2:], xlabel=name, ylabel="log τ")
-            ax.set_title(f"over {name} and log τ")
-            self.paths.append(ax.plot([], [], ".-", color=COLORS["q"], linewidth=1.2)[0])
-            self.paths.append(ax.plot([], [], "o", color=COLORS["mixture"], markersize=7)[0])
-        right.set(yscale="log", ylim=(1e-4, 1e5), xlim=(0, STEPS), xlabel="step of the path")
-        right.set(ylabel="energy error, size (nats)", title="Energy error")
+            x, y = (name, *limits[:2]), ("log τ", *limits[2:])
+            panel(ax, f"over {name} and log τ", x, y)
+            path = curve(ax, "q", marker=".", linewidth=1.2)
+            self.paths.append((path, dot(ax, "mixture", 7)))
+        steps, sizes = ("step of the path", 0, STEPS), ("energy error, size (nats)", 1e-4, 1e5)
+        panel(right, "Energy error", steps, sizes, yscale="log")
         right.axhline(DIVERGED, color=COLORS["mixture"], linestyle=":")
         plots.label(right, 0.5, 1.4 * DIVERGED, "diverged", ha="left", fontsize=10)
-        (self.errors,) = right.plot([], [], ".-", color=COLORS["q"])
-        return [*self.paths, self.errors]
+        self.errors = curve(right, "q", marker=".")
 
     def update(self, form, step, start):
         tau = np.exp(start)
@@ -201,18 +192,17 @@ class Funnel(Scene):
         theta, z = (path[:, 0], path[:, 0] / factor)
         if form == NON_CENTRED:
             theta, z = path[:, 0] * factor, path[:, 0]
-        for i, x in enumerate((theta, z)):
+        for (line, begun), x in zip(self.paths, (theta, z), strict=True):
             x, y = np.clip(x, -1e3, 1e3), np.clip(path[:, 1], -1e3, 1e3)
-            self.paths[2 * i].set_data(x, y)
-            self.paths[2 * i + 1].set_data(x[:1], y[:1])
-        self.errors.set_data(np.arange(len(errors)), np.clip(np.abs(errors), 1.2e-4, 8e4))
-        diverged = not abs(errors[-1]) < DIVERGED
+            line.move(x, y)
+            begun.move(x[0], y[0])
+        self.errors.move(np.arange(len(errors)), np.clip(np.abs(errors), 1.2e-4, 8e4))
+        stable = abs(errors[-1]) < DIVERGED
+        accepted = f"{np.exp(-max(errors[-1], 0)):.2f}" if stable else "0: diverged"
         return {
             "steps done": f"{len(path) - 1} of {STEPS}",
             "lowest log τ": f"{path[:, 1].min():.1f}",
-            "accepted with probability": "0: diverged"
-            if diverged
-            else f"{np.exp(-max(errors[-1], 0)):.2f}",
+            "accepted with probability": accepted,
             "longest stable step at the start": f"{2 * (tau if form == CENTRED else 1.0):.2f}",
         }
 

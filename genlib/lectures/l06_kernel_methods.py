@@ -2,15 +2,16 @@
 
 import functools
 
-import ipywidgets
 import numpy as np
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
 from genlib.divergences.two_sample import permutation_test
+from genlib.lectures.maths import mixture, normal
 from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets import Scene, choice, log_slider, scene, slider
+from genlib.widgets.artists import curve, density, dot, key, moving, panel
 
 # Explorer: bandwidth
 
@@ -34,13 +35,10 @@ class Bandwidth(Scene):
 
     def controls(self):
         return {
-            "bandwidth": ipywidgets.FloatLogSlider(
-                value=0.08, base=10, min=-1.6, max=0.4, step=0.05, description="bandwidth h",
-                readout_format=".2f",
-            ),
+            "bandwidth": log_slider("bandwidth h", 0.08, -1.6, 0.4, 0.05, readout_format=".2f"),
             "n": choice("points", [10, 30, 100, 300], 30),
             "draw": slider("another draw", 0, 0, 9, 1),
-        }  # fmt: skip
+        }
 
     def stage(self, fig):
         left, right = fig.subplots(1, 2, width_ratios=(1.4, 1))
@@ -50,35 +48,31 @@ class Bandwidth(Scene):
         plots.label(left, -1.5, 0.72, "truth", "p")
         plots.label(left, 5.6, 1.0, "estimate", "q", ha="right")
         plots.label(left, 5.6, 0.9, "some of its bumps", "highlight", ha="right")
-        left.set(xlim=(-4.5, 5.8), ylim=(-0.08, 1.2), xlabel="x", ylabel="density")
-        left.set_title("The density")
-        (self.ticks,) = left.plot([], [], "|", color=COLORS["p"], markersize=9)
-        (self.line,) = left.plot([], [], color=COLORS["q"])
-        self.bumps = left.plot(XS, np.zeros((len(XS), 10)), color=COLORS["highlight"], linewidth=1)
-        right.set(xscale="log", xlim=(0.02, 3), ylim=(-4, 0.5), xlabel="bandwidth h")
-        right.set(ylabel="mean log-likelihood (nats)", title="Who likes it?")
+        panel(left, "The density", ("x", -4.5, 5.8), ("density", -0.08, 1.2))
+        self.ticks = dot(left, "p", 9, "|")
+        self.line = curve(left, "q")
+        self.kernels = [curve(left, "highlight", linewidth=1) for _ in range(10)]
+        widths, nats = ("bandwidth h", 0.02, 3), ("mean log-likelihood (nats)", -4, 0.5)
+        panel(right, "Who likes it?", widths, nats, xscale="log")
         right.axhline(_mean_under_truth(log_truth(XS)), color=COLORS["p"], linestyle=":")
         plots.label(right, 2.9, -1.3, "the truth", "p", ha="right", fontsize=10)
         plots.label(right, 2.9, 0.15, "the same data", "mixture", ha="right", fontsize=10)
         plots.label(right, 2.9, -0.2, "new data", "q", ha="right", fontsize=10)
         plots.label(right, 2.9, -0.55, "leave one out", "accent", ha="right", fontsize=10)
-        (self.inside,) = right.plot(WIDTHS, 0 * WIDTHS, color=COLORS["mixture"])
-        (self.new,) = right.plot(WIDTHS, 0 * WIDTHS, color=COLORS["q"])
-        (self.left_out,) = right.plot(WIDTHS, 0 * WIDTHS, "--", color=COLORS["accent"])
-        self.mark = right.axvline(1, 0, 0.57, color=COLORS["highlight"])
-        curves = [self.inside, self.new, self.left_out, self.mark]
-        return [self.ticks, self.line, *self.bumps, *curves]
+        styles = {"mixture": "-", "q": "-", "accent": "--"}  # inside, new, left out
+        self.curves = [curve(right, role, linestyle=style) for role, style in styles.items()]
+        self.mark = moving(right.axvline(1, 0, 0.57, color=COLORS["highlight"]))
 
     def update(self, bandwidth, n, draw):
         x = observations(n, draw)
-        self.ticks.set_data(x, np.full(n, -0.04))
-        bumps = np.exp(_log_bumps(XS, x, bandwidth))
-        estimate = bumps.mean(1)
-        self.line.set_data(XS, estimate)
-        for i, bump in enumerate(self.bumps):
-            bump.set_ydata(bumps[:, i] / n)
-        for curve, ys in zip((self.inside, self.new, self.left_out), _curves(n, draw), strict=True):
-            curve.set_ydata(ys)
+        self.ticks.move(x, np.full(n, -0.04))
+        parts = normal(XS[:, None], x, bandwidth)
+        estimate = parts.mean(1)
+        self.line.move(XS, estimate)
+        for line, part in zip(self.kernels, parts.T, strict=False):
+            line.move(XS, part / n)
+        for line, ys in zip(self.curves, _curves(n, draw), strict=True):
+            line.move(WIDTHS, ys)
         self.mark.set_xdata([bandwidth, bandwidth])
         new = _mean_under_truth(np.log(estimate + 1e-300))
         loss = _mean_under_truth(log_truth(XS)) - new
@@ -92,8 +86,7 @@ class Bandwidth(Scene):
 
 def log_truth(x):
     """Return the true log-density at ``x``, (m,): two Gaussians, one narrow and one wide."""
-    z = (np.asarray(x)[:, None] - MEANS) / SCALES
-    return np.log(np.exp(-(z**2) / 2) @ (WEIGHTS / SCALES / np.sqrt(2 * np.pi)))
+    return np.log(mixture(x, MEANS, SCALES, WEIGHTS))
 
 
 @functools.cache
@@ -102,10 +95,6 @@ def observations(n, draw):
     rng = np.random.default_rng(draw)
     which = (rng.uniform(size=300) > WEIGHTS[0]).astype(int)
     return (MEANS[which] + SCALES[which] * rng.standard_normal(300))[:n]
-
-
-def _log_bumps(x, data, h):
-    return -(((x[:, None] - data) / h) ** 2) / 2 - np.log(h * np.sqrt(2 * np.pi))
 
 
 def _mean_under_truth(log_density):
@@ -117,9 +106,9 @@ def _curves(n, draw):
     """Mean log-likelihood against ``WIDTHS``: of the data, of new data, and leaving one out."""
     x, rows = observations(n, draw), []
     for h in WIDTHS:
-        own = np.exp(_log_bumps(x, x, h))
+        own = normal(x[:, None], x, h)
         others = (own.sum(1) - np.diag(own)) / (n - 1)
-        new = np.log(np.exp(_log_bumps(XS, x, h)).mean(1) + 1e-300)
+        new = np.log(mixture(XS, x, h) + 1e-300)
         left_out = np.log(others + 1e-300).mean()
         rows.append((np.log(own.mean(1)).mean(), _mean_under_truth(new), left_out))
     return np.array(rows).T
@@ -127,16 +116,14 @@ def _curves(n, draw):
 
 # Explorer: embedding
 
-BELL, TWO_BELLS = "one bell", "two bells"
+ONE, TWO = "one bell", "two bells"
 GAUSSIAN, LINEAR = "Gaussian", "linear, x · y"
 WIDE_XS = np.linspace(-9, 9, 721)
 
 
 @scene("embedding")
 class Embedding(Scene):
-    """Two densities, their kernel mean embeddings, and the witness: the gap between
-    the embeddings.
-    """
+    """Two densities, their kernel mean embeddings, and the witness: the embeddings' gap."""
 
     title = "Two densities as two functions"
     alt = (
@@ -148,57 +135,45 @@ class Embedding(Scene):
 
     def controls(self):
         return {
-            "shape": choice("Q is", [BELL, TWO_BELLS], TWO_BELLS),
+            "shape": choice("Q is", [ONE, TWO], TWO),
             "shift": slider("mean of Q", 0.0, -3.0, 3.0, 0.1),
             "scale": slider("scale of Q", 1.0, 0.4, 2.0, 0.1),
-            "bandwidth": ipywidgets.FloatLogSlider(
-                value=0.5, base=10, min=-1, max=1, step=0.05, description="bandwidth",
-                readout_format=".2f",
-            ),
+            "bandwidth": log_slider("bandwidth", 0.5, -1, 1, 0.05, readout_format=".2f"),
             "kernel": choice("kernel", [GAUSSIAN, LINEAR]),
-        }  # fmt: skip
+        }
 
     def stage(self, fig):
         self.axes = fig.subplots(1, 3)
-        titles = ("Densities", "Mean embeddings", "Witness = their gap")
-        for ax, title, high in zip(self.axes, titles, (0.85, 1.05, 0.6), strict=True):
-            ax.set(xlim=(-5, 5), ylim=(0, high), xlabel="x", title=title)
-        self.axes[0].set_ylabel("density")
-        self.axes[1].set_xlabel("t")
-        self.axes[2].set(ylim=(-0.6, 0.6), xlabel="t")
-        self.axes[2].axhline(0, color="#8c8c8c", linewidth=1)
-        self.lines = [
-            ax.plot(WIDE_XS, 0 * WIDE_XS, color=COLORS[c])[0] for ax in self.axes[:2] for c in "pq"
-        ]
-        self.shades = [plots.fill(self.axes[0], WIDE_XS, 0, 0, c, 0.15) for c in "pq"]
-        (self.witness,) = self.axes[2].plot(WIDE_XS, 0 * WIDE_XS, color=COLORS["critic"])
-        self.area = plots.fill(self.axes[2], WIDE_XS, 0, 0, "critic", 0.25)
-        plots.label(self.axes[0], -4.8, 0.78, "P", "p", ha="left", fontsize=13)
-        plots.label(self.axes[0], -4.8, 0.71, "Q", "q", ha="left", fontsize=13)
-        return [*self.lines, *self.shades, self.witness, self.area]
+        left, middle, right = self.axes
+        panel(left, "Densities", ("x", -5, 5), ("density", 0, 0.85))
+        panel(middle, "Mean embeddings", ("t", -5, 5), ("", 0, 1.05))
+        panel(right, "Witness = their gap", ("t", -5, 5), ("", -0.6, 0.6))
+        right.axhline(0, color="#8c8c8c", linewidth=1)
+        self.densities = {name: density(left, name, alpha=0.15) for name in "pq"}
+        self.embeddings = {name: curve(middle, name) for name in "pq"}
+        self.witness = density(right, "critic")
+        plots.label(left, -4.8, 0.78, "P", "p", ha="left", fontsize=13)
+        plots.label(left, -4.8, 0.71, "Q", "q", ha="left", fontsize=13)
 
     def update(self, shape, shift, scale, bandwidth, kernel):
         # The components of Q, with mean ``shift`` and standard deviation ``scale`` in both shapes.
-        apart = 0.9 * scale if shape == TWO_BELLS else 0.0
+        apart = 0.9 * scale if shape == TWO else 0.0
         parts = {
             "p": ([0.0], 1.0),
             "q": ([shift - apart, shift + apart], np.sqrt(scale**2 - apart**2)),
         }
         densities, embeddings = {}, {}
         for name, (means, width) in parts.items():
-            densities[name] = _bells(WIDE_XS, means, width)
+            densities[name] = mixture(WIDE_XS, means, width)
             if kernel == LINEAR:
                 embeddings[name] = WIDE_XS * np.mean(means)
             else:
                 wide = np.hypot(bandwidth, width)  # a Gaussian, blurred by a Gaussian
-                embeddings[name] = bandwidth * np.sqrt(2 * np.pi) * _bells(WIDE_XS, means, wide)
-        for line, ys in zip(self.lines, [*densities.values(), *embeddings.values()], strict=True):
-            line.set_ydata(ys)
-        for shade, ys in zip(self.shades, densities.values(), strict=True):
-            plots.set_fill(shade, WIDE_XS, 0, ys)
+                embeddings[name] = mixture(WIDE_XS, means, wide) / normal(0, 0, bandwidth)
+            self.densities[name].move(WIDE_XS, densities[name])
+            self.embeddings[name].move(WIDE_XS, embeddings[name])
         witness = embeddings["p"] - embeddings["q"]
-        self.witness.set_ydata(witness)
-        plots.set_fill(self.area, WIDE_XS, 0, witness)
+        self.witness.move(WIDE_XS, witness)
         tall = kernel == LINEAR
         self.axes[1].set_ylim(*((-4, 4) if tall else (0, 1.05)))
         self.axes[2].set_ylim(*((-8, 8) if tall else (-0.6, 0.6)))
@@ -210,12 +185,6 @@ class Embedding(Scene):
             "MMD² (the difference)": f"{squared:.4f}",
             "MMD": f"{np.sqrt(squared):.3f}",
         }
-
-
-def _bells(x, means, width):
-    """The equal mixture of Gaussians of one width, at ``x``."""
-    z = (x[:, None] - np.asarray(means)) / width
-    return np.exp(-(z**2) / 2).mean(1) / (width * np.sqrt(2 * np.pi))
 
 
 # Explorer: permutation
@@ -240,35 +209,29 @@ class Permutation(Scene):
         return {
             "shift": slider("true shift of Q", 0.6, 0.0, 2.0, 0.1),
             "n": slider("points each", 40, 10, MOST, 10),
-            "bandwidth": ipywidgets.FloatLogSlider(
-                value=1.0, base=10, min=-2, max=1, step=0.1, description="bandwidth",
-                readout_format=".2f",
-            ),
+            "bandwidth": log_slider("bandwidth", 1.0, -2, 1, 0.1, readout_format=".2f"),
             "draw": slider("another draw", 0, 0, 19, 1),
-        }  # fmt: skip
+        }
 
     def stage(self, fig):
         left, self.right = fig.subplots(1, 2)
-        left.set(xlim=(-4, 6), ylim=(-0.2, 1.0), xlabel="x", ylabel="density", title="The samples")
+        panel(left, "The samples", ("x", -4, 6), ("density", -0.2, 1.0))
         left.axhline(0, color="#8c8c8c", linewidth=1)
         self.edges = np.linspace(-4, 6, 21)
         self.bars, self.dots = [], []
         for role, name, y in (("p", "X from P", 0.92), ("q", "Y from Q", 0.84)):
-            self.bars.append(left.stairs(np.zeros(20), self.edges, fill=True, alpha=0.3,
-                                         color=COLORS[role]))  # fmt: skip
-            self.dots += left.plot([], [], ".", color=COLORS[role], markersize=5)
+            style = {"fill": True, "alpha": 0.3, "color": COLORS[role]}
+            self.bars.append(moving(left.stairs(np.zeros(20), self.edges, **style)))
+            self.dots.append(dot(left, role, 5, "."))
             plots.label(left, 5.9, y, name, role, ha="right")
-        self.right.set(xlim=(-0.1, 0.5), ylim=(0, 0.5), ylabel="share of the deals")
-        self.right.set(xlabel="MMD² (unbiased estimate)", title="Dealt out at random")
-        self.null = self.right.stairs(np.zeros(40), np.linspace(0, 1, 41), fill=True, alpha=0.5,
-                                      color=COLORS["mixture"])  # fmt: skip
-        self.mark = self.right.axvline(0, 0, 0.8, color=COLORS["critic"], linewidth=3)
+        shares = ("share of the deals", 0, 0.5)
+        panel(self.right, "Dealt out at random", "MMD² (unbiased estimate)", shares)
+        style = {"fill": True, "alpha": 0.5, "color": COLORS["mixture"]}
+        self.null = moving(self.right.stairs(np.zeros(60), **style))
+        self.mark = moving(self.right.axvline(0, 0, 0.8, color=COLORS["critic"], linewidth=3))
         self.right.locator_params(axis="x", nbins=5)
-        plots.label(self.right, 0.98, 0.91, "the samples as they are", "critic", ha="right",
-                    transform=self.right.transAxes)  # fmt: skip
-        plots.label(self.right, 0.98, 0.83, f"{DEALS} random deals", "mixture", ha="right",
-                    transform=self.right.transAxes)  # fmt: skip
-        return [*self.bars, *self.dots, self.null, self.mark]
+        names = {"the samples as they are": "critic", f"{DEALS} random deals": "mixture"}
+        key(self.right, 0.98, 0.91, names, 0.08, va="bottom")
 
     def update(self, shift, n, bandwidth, draw):
         rng = np.random.default_rng(draw)
@@ -276,7 +239,7 @@ class Permutation(Scene):
         y = y + shift
         for bars, dots, z, row in zip(self.bars, self.dots, (x, y), (-0.06, -0.13), strict=True):
             bars.set_data(np.histogram(z, self.edges, density=True)[0])
-            dots.set_data(z, np.full(n, row))
+            dots.move(z, np.full(n, row))
         test = permutation_test(x, y, kernels.rbf(bandwidth), DEALS, seed=draw)
         reach = max(np.abs(test.null).max(), abs(test.mmd2))
         limit = next(limit for limit in (0.02, 0.05, 0.1, 0.2, 0.5, 2.0) if reach < 0.95 * limit)

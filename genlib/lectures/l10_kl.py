@@ -5,11 +5,12 @@ import tensorflow as tf
 from matplotlib.colors import BoundaryNorm
 from tensorflow_probability import distributions as tfd
 
-from genlib import divergences, plots
+from genlib import divergences
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kl
-from genlib.plots import COLORS
+from genlib.lectures.maths import mixture, normal
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, dot, image, key, panel, shade
 
 # Explorer: kl
 
@@ -41,55 +42,37 @@ class KL(Scene):
         }
 
     def stage(self, fig):
-        xs = self.xs = np.linspace(-10, 10, 601, dtype=np.float32)
+        self.xs = np.linspace(-10, 10, 601, dtype=np.float32)
         left, right = self.axes = fig.subplots(1, 2)
-        left.set(title="Densities", xlabel="x", ylabel="density", xlim=(-8, 8), ylim=(0, 1.6))
-        right.set(
-            title=INTEGRANDS[FORWARD],
-            xlabel="x",
-            ylabel="integrand (nats per unit x)",
-            xlim=(-8, 8),
-            ylim=(-1, 1),
-        )
+        panel(left, "Densities", ("x", -8, 8), ("density", 0, 1.6))
+        panel(right, INTEGRANDS[FORWARD], ("x", -8, 8), ("integrand (nats per unit x)", -1, 1))
         for ax in self.axes:
             ax.locator_params(axis="y", nbins=5, steps=[1, 2, 5, 10])
         right.axhline(0, color="#8c8c8c", linewidth=1)
-        plots.label(right, 0.98, 0.98, "adds", "highlight", ha="right", va="top",
-                    transform=right.transAxes)  # fmt: skip
-        plots.label(right, 0.98, 0.02, "takes away", "accent", ha="right",
-                    transform=right.transAxes)  # fmt: skip
-        self.curves, self.shades, self.names = {}, {}, {}
-        for name in ("p", "q"):
-            (self.curves[name],) = left.plot(xs, 0 * xs, color=COLORS[name], linewidth=2)
-            self.shades[name] = plots.fill(left, xs, 0, 0, name)
-            self.names[name] = plots.label(left, 0, 0, name.upper(), name, fontsize=13)
-        self.above = plots.fill(right, xs, 0, 0, "highlight", 0.6)
-        self.below = plots.fill(right, xs, 0, 0, "accent", 0.6)
-        (self.line,) = right.plot(xs, 0 * xs, color=COLORS["mixture"], linewidth=2)
-        left_moving = [*self.curves.values(), *self.shades.values(), *self.names.values()]
-        return [*left_moving, self.above, self.below, self.line]
+        key(right, 0.98, 0.98, {"adds": "highlight"})
+        key(right, 0.98, 0.02, {"takes away": "accent"})
+        self.p, self.q = (density(left, name, name.upper()) for name in "pq")
+        self.above, self.below = (shade(right, role, 0.6) for role in ("highlight", "accent"))
+        self.line = curve(right, "mixture")
 
     def update(self, mean_q, scale_q, mean_p, scale_p, direction):
+        xs = self.xs
         parameters = tf.constant([mean_p, scale_p, mean_q, scale_q], tf.float32)
-        forward, reverse, entropy, log_p, log_q = (
-            value.numpy() for value in _numbers(parameters, self.xs)
-        )
-        for name, log_density in (("p", log_p), ("q", log_q)):
-            ys = np.exp(log_density)
-            self.curves[name].set_ydata(ys)
-            plots.set_fill(self.shades[name], self.xs, 0, ys)
+        forward, reverse, entropy, log_p, log_q = (v.numpy() for v in _numbers(parameters, xs))
+        self.p.move(xs, np.exp(log_p))
+        self.q.move(xs, np.exp(log_q))
         peak_p, peak_q = np.exp(log_p).max(), np.exp(log_q).max()
         top = _first_above(max(peak_p, peak_q), (0.5, 1, 2))
         self.axes[0].set_ylim(0, top)
         on_top = abs(mean_p - mean_q) < 0.6 and abs(peak_p - peak_q) < 0.1 * top
-        self.names["p"].set_position((mean_p, peak_p + (0.11 if on_top else 0.02) * top))
-        self.names["q"].set_position((mean_q, peak_q + 0.02 * top))
+        self.p.name.move(mean_p, peak_p + (0.11 if on_top else 0.02) * top)
+        self.q.name.move(mean_q, peak_q + 0.02 * top)
 
         first, second = (log_p, log_q) if direction == FORWARD else (log_q, log_p)
         ys = np.exp(first) * (first - second)
-        self.line.set_ydata(ys)
-        plots.set_fill(self.above, self.xs, 0, np.maximum(ys, 0))
-        plots.set_fill(self.below, self.xs, 0, np.minimum(ys, 0))
+        self.line.move(xs, ys)
+        self.above.move(xs, 0, np.maximum(ys, 0))
+        self.below.move(xs, 0, np.minimum(ys, 0))
         height = _first_above(ys.max(), HEIGHTS)
         self.axes[1].set_ylim(-max(0.5, 0.1 * height), height)
         self.axes[1].set_title(INTEGRANDS[direction])
@@ -117,14 +100,14 @@ def _numbers(parameters, xs):
 
 # Explorer: kl_fit
 
-HUMP = 0.6  # the scale of each hump of P
+WIDTH = 0.6  # the scale of each component of P
 MEANS, SCALES, STEP = (-4.0, 4.0), (0.3, 4.0), 0.2
 LEVELS = (0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)  # nats above the lowest value
 
 
 @scene("kl_fit")
 class KLFit(Scene):
-    """A Gaussian fitted to two humps: the two directions of KL, each with its own best fit."""
+    """A Gaussian fitted to two modes: the two directions of KL, each with its own best fit."""
 
     title = "One Gaussian for two humps"
     alt = (
@@ -147,50 +130,40 @@ class KLFit(Scene):
         self.xs = np.linspace(-7, 7, 401)
         left, right = fig.subplots(1, 2)
         self.left = left
-        left.set(title="Densities", xlabel="x", ylabel="density", xlim=(-7, 7), ylim=(0, 1.5))
-        self.curves, self.shades, self.names = {}, {}, {}
-        for name in ("p", "q"):
-            (self.curves[name],) = left.plot(self.xs, 0 * self.xs, color=COLORS[name], zorder=3)
-            self.shades[name] = plots.fill(left, self.xs, 0, 0, name)
-            self.names[name] = plots.label(left, 0, 0, name.upper(), name, fontsize=13)
-        dashes = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 1.3, "zorder": 4}
-        self.best = [left.plot(self.xs, 0 * self.xs, **dashes)[0] for _ in range(3)]
-        plots.label(left, 0.02, 0.98, "dashed: every Q with a ★", ha="left", va="top",
-                    fontsize=10, transform=left.transAxes)  # fmt: skip
+        panel(left, "Densities", ("x", -7, 7), ("density", 0, 1.5))
+        self.p, self.q = (density(left, name, name.upper(), zorder=3) for name in "pq")
+        dashes = {"linestyle": (0, (4, 2)), "linewidth": 1.3, "zorder": 4}
+        self.best = [curve(left, "black", **dashes) for _ in range(3)]
+        key(left, 0.02, 0.98, {"dashed: every Q with a ★": "mixture"}, fontsize=10)
 
         # The scale's axis is that of its logarithm, so that the map is an evenly spaced image.
         low, high = np.log2(SCALES)
-        right.set(title="The divergence of every Q", xlabel="mean of Q", ylabel="scale of Q",
-                  xlim=MEANS, ylim=(low, high))  # fmt: skip
+        title = "The divergence of every Q"
+        panel(right, title, ("mean of Q", *MEANS), ("scale of Q", low, high))
         ticks = (0.3, 0.5, 1, 2, 4)
         right.set_yticks(np.log2(ticks), [f"{tick:g}" for tick in ticks])
         right.grid(False)
         means, scales = np.linspace(*MEANS, 121), np.geomspace(*SCALES, 81)
         self.grid = means, scales[:, None]
-        self.map = right.imshow(
-            np.zeros((81, 121)), extent=(*MEANS, low, high), origin="lower", aspect="auto",
-            interpolation="bilinear", interpolation_stage="data", cmap="viridis_r",
-            norm=BoundaryNorm(LEVELS, 256, extend="max"),
-        )  # fmt: skip
+        style = {"cmap": "viridis_r", "norm": BoundaryNorm(LEVELS, 256, extend="max")}
+        style |= {"interpolation": "bilinear", "interpolation_stage": "data"}
+        self.map = image(right, (*MEANS, low, high), **style)
         bar = right.figure.colorbar(self.map, ax=right, label="nats above the lowest")
         bar.set_ticks(LEVELS[:-1], labels=[f"{level:g}" for level in LEVELS[:-1]])
-        mark = {"markeredgecolor": "white", "linestyle": "none"}
-        (self.stars,) = right.plot([], [], "*", ms=17, color="black", zorder=5, **mark)
-        (self.dot,) = right.plot([], [], "o", ms=11, mew=2, color=COLORS["q"], zorder=6, **mark)
+        self.stars = dot(right, "black", 17, "*", markeredgecolor="white", zorder=5)
+        self.dot = dot(right, "q", 11, markeredgecolor="white", markeredgewidth=2, zorder=6)
         self.optima = _reverse_optima()
         self.numbers = _fit_numbers()
-        left_moving = [*self.curves.values(), *self.shades.values(), *self.names.values()]
-        return [*left_moving, *self.best, self.map, self.stars, self.dot]
 
     def update(self, separation, mean, scale, direction):
-        ys = {"p": _two_humps(self.xs, separation), "q": _bell(self.xs, mean, scale)}
-        for name, place in (("p", -separation / 2), ("q", mean)):
-            self.curves[name].set_ydata(ys[name])
-            plots.set_fill(self.shades[name], self.xs, 0, ys[name])
-            self.names[name].set_position((place, ys[name].max() + 0.01))
-        self.left.set_ylim(0, 0.8 if ys["q"].max() < 0.7 else 1.5)
-        if abs(mean + separation / 2) < 0.7 and abs(ys["p"].max() - ys["q"].max()) < 0.15:
-            self.names["p"].set_position((-separation / 2 - 0.9, ys["p"].max() + 0.01))
+        half = separation / 2
+        p, q = mixture(self.xs, (-half, half), WIDTH), normal(self.xs, mean, scale)
+        self.p.move(self.xs, p)
+        self.q.move(self.xs, q)
+        self.left.set_ylim(0, 0.8 if q.max() < 0.7 else 1.5)
+        on_top = abs(mean + half) < 0.7 and abs(p.max() - q.max()) < 0.15
+        self.p.name.move(-half - (0.9 if on_top else 0), p.max() + 0.01)
+        self.q.name.move(mean, q.max() + 0.01)
 
         if direction == FORWARD:
             values, best = _forward(*self.grid, separation), [_fit_moments(separation)]
@@ -199,9 +172,9 @@ class KLFit(Scene):
         lowest = min(_map_of(direction)(m, s, separation) for m, s in best)
         self.map.set_data(np.maximum(values - lowest, 0))
         for i, line in enumerate(self.best):
-            line.set_ydata(_bell(self.xs, *best[i]) if i < len(best) else np.nan * self.xs)
-        self.stars.set_data([m for m, _ in best], [np.log2(s) for _, s in best])
-        self.dot.set_data([mean], [np.log2(scale)])
+            line.move(self.xs, normal(self.xs, *best[i]) if i < len(best) else np.nan * self.xs)
+        self.stars.move([m for m, _ in best], [np.log2(s) for _, s in best])
+        self.dot.move(mean, np.log2(scale))
 
         forward, reverse = self.numbers(
             *(tf.constant(v, tf.float32) for v in (separation, mean, scale))
@@ -213,17 +186,9 @@ class KLFit(Scene):
         }
 
 
-def _bell(x, mean, scale):
-    return np.exp(-(((x - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
-
-
-def _two_humps(x, separation):
-    return (_bell(x, -separation / 2, HUMP) + _bell(x, separation / 2, HUMP)) / 2
-
-
 def _fit_moments(separation):
     """The mean and the scale of P, where the forward KL is lowest."""
-    return 0.0, np.hypot(HUMP, separation / 2)
+    return 0.0, np.hypot(WIDTH, separation / 2)
 
 
 # The maps are right up to a constant, for it is only their height above the lowest that shows.
@@ -240,12 +205,12 @@ def _standard_normal(points):
 
 
 def _reverse(mean, scale, separation):
-    """``-H(Q) - E_Q log p``, with log p = -x^2 / (2 HUMP^2) + log cosh(x tilt) + constant."""
-    tilt = separation / 2 / HUMP**2
+    """``-H(Q) - E_Q log p``, with log p = -x^2 / (2 WIDTH^2) + log cosh(x tilt) + constant."""
+    tilt = separation / 2 / WIDTH**2
     z, weights = _standard_normal(41)
     x = np.abs(tilt * (np.asarray(mean)[..., None] + np.asarray(scale)[..., None] * z))
     log_cosh = (x + np.log1p(np.exp(-2 * x))) @ weights - np.log(2)
-    return -np.log(scale) + (mean**2 + scale**2) / (2 * HUMP**2) - log_cosh
+    return -np.log(scale) + (mean**2 + scale**2) / (2 * WIDTH**2) - log_cosh
 
 
 def _map_of(direction):
@@ -253,21 +218,21 @@ def _map_of(direction):
 
 
 def _reverse_optima():
-    """The local minima of the reverse KL, (mean, scale), for each place of the separation slider.
+    """The local minima of the reverse KL, (mean, scale), for each value of the separation slider.
 
-    Gradient descent from each hump and from the middle. By symmetry the middle's mean stays at 0;
-    the second derivative there is positive, though barely so for humps far apart.
+    Gradient descent from each mode and from the middle. By symmetry the middle's mean stays at 0;
+    the second derivative there is positive, though barely so for modes far apart.
     """
     separation = STEP * np.arange(31)
     half = separation / 2
     mean = np.stack([-half, 0 * half, half])
-    scale = np.stack([0 * half + HUMP, _fit_moments(separation)[1], 0 * half + HUMP])
-    tilt = half[:, None] / HUMP**2
+    scale = np.stack([0 * half + WIDTH, _fit_moments(separation)[1], 0 * half + WIDTH])
+    tilt = half[:, None] / WIDTH**2
     z, weights = _standard_normal(241)
     for _ in range(400):
         pull = np.tanh(tilt * (mean[..., None] + scale[..., None] * z)) * tilt
-        mean = mean - 0.05 * (mean / HUMP**2 - pull @ weights)
-        scale = scale - 0.05 * (scale / HUMP**2 - 1 / scale - pull @ (weights * z))
+        mean = mean - 0.05 * (mean / WIDTH**2 - pull @ weights)
+        scale = scale - 0.05 * (scale / WIDTH**2 - 1 / scale - pull @ (weights * z))
     return [_distinct(zip(mean[:, i], scale[:, i], strict=True)) for i in range(len(separation))]
 
 
@@ -285,8 +250,9 @@ def _fit_numbers():
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.float32)] * 3, autograph=False)
     def numbers(separation, mean, scale):
-        humps = tfd.Normal(tf.stack([-separation / 2, separation / 2]), tf.constant([HUMP, HUMP]))
-        p = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), humps)
+        means = tf.stack([-separation / 2, separation / 2])
+        components = tfd.Normal(means, tf.constant([WIDTH, WIDTH]))
+        p = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), components)
         q = tfd.Normal(mean, scale)
         return divergences.kl(p, q), divergences.kl(q, p)
 

@@ -9,8 +9,10 @@ from tensorflow_probability import distributions as tfd
 from genlib import divergences, plots
 from genlib.check import Function, Number, exercise
 from genlib.divergences import js, kl, wasserstein
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, dot, key, panel
 
 # Explorer: jsd
 
@@ -39,77 +41,64 @@ class JSD(Scene):
 
     def stage(self, fig):
         self.xs = np.linspace(-10, 10, 1001)
-        left, middle, right = fig.subplots(1, 3)
-        self.left = left
-        left.set(title="Densities", xlabel="x", ylabel="density", xlim=(-9, 9), ylim=(0, 1.5))
-        self.curves, self.shades, self.names = {}, {}, {}
-        for name in ("p", "q"):
-            (self.curves[name],) = left.plot(self.xs, 0 * self.xs, color=COLORS[name], zorder=3)
-            self.shades[name] = plots.fill(left, self.xs, 0, 0, name)
-            self.names[name] = plots.label(left, 0, 0, name.upper(), name, fontsize=13)
-        (self.mixture,) = left.plot(self.xs, 0 * self.xs, "--", color=COLORS["mixture"], zorder=4)
-        plots.label(left, 0.02, 0.98, "dashed: R = (P + Q) / 2", ha="left", va="top", fontsize=10,
-                    transform=left.transAxes)  # fmt: skip
+        self.left, middle, right = fig.subplots(1, 3)
+        panel(self.left, "Densities", ("x", -9, 9), ("density", 0, 1.5))
+        key(self.left, 0.02, 0.98, {"dashed: R = (P + Q) / 2": "mixture"}, fontsize=10)
+        self.p, self.q = (density(self.left, name, name.upper(), zorder=3) for name in "pq")
+        self.mixture = curve(self.left, "mixture", linestyle="--", zorder=4)
 
-        middle.set(title="Best discriminator D*(x)", xlabel="x", ylabel="chance that x is from P",
-                   xlim=(-9, 9), ylim=(-0.03, 1.03))  # fmt: skip
+        chance = ("chance that x is from P", -0.03, 1.03)
+        panel(middle, "Best discriminator D*(x)", ("x", -9, 9), chance)
         middle.axhline(0.5, color=COLORS["mixture"], linewidth=1, linestyle=":")
-        (self.discriminator,) = middle.plot(self.xs, 0 * self.xs, color=COLORS["critic"], lw=2.5)
+        self.discriminator = curve(middle, "critic", linewidth=2.5)
 
         log_2 = math.log(2)
-        right.set(title="JSD against the shift", xlabel="shift of Q", ylabel="nats",
-                  xlim=(-FURTHEST, FURTHEST), ylim=(0, 1.6))  # fmt: skip
-        for height, text in ((log_2, "log 2"), (2 * log_2, "2 log 2")):
+        shifts = ("shift of Q", -FURTHEST, FURTHEST)
+        panel(right, "JSD against the shift", shifts, ("nats", 0, 1.6))
+        for height, text, name, role in (
+            (log_2, "log 2", "JSD", "mixture"),
+            (2 * log_2, "2 log 2", "without the 1/2", "accent"),
+        ):
             right.axhline(height, color=COLORS["mixture"], linewidth=1, linestyle=":")
             plots.label(right, -7.8, height + 0.01, text, ha="left", fontsize=10)
+            plots.label(right, 7.8, height + 0.01, name, role, ha="right", fontsize=10)
         self.shifts = np.linspace(-FURTHEST, FURTHEST, 65)
-        (self.unhalved,) = right.plot(self.shifts, 0 * self.shifts, color=COLORS["accent"],
-                                      alpha=0.6, lw=1.5)  # fmt: skip
-        (self.line,) = right.plot(self.shifts, 0 * self.shifts, color=COLORS["mixture"], lw=2.5)
-        (self.dot,) = right.plot([], [], "o", ms=10, color=COLORS["highlight"],
-                                 mec="black", zorder=5)  # fmt: skip
-        label = {"ha": "right", "fontsize": 10}
-        plots.label(right, 7.8, log_2 + 0.01, "JSD", "mixture", **label)
-        plots.label(right, 7.8, 2 * log_2 + 0.01, "without the 1/2", "accent", **label)
+        self.unhalved = curve(right, "accent", alpha=0.6, linewidth=1.5)
+        self.line = curve(right, "mixture", linewidth=2.5)
+        self.dot = dot(right, "highlight", 10, markeredgecolor="black", zorder=5)
         self.js = {family: _compiled(family) for family in (GAUSSIAN, UNIFORM)}
         self.kept = {}  # curves seen before
-        left_moving = [*self.curves.values(), *self.shades.values(), *self.names.values()]
-        return [*left_moving, self.mixture, self.discriminator, self.unhalved, self.line, self.dot]
 
     def update(self, shift, scale, family):
-        density = _bell if family == GAUSSIAN else _box
-        p, q = density(self.xs, 0.0, 1.0), density(self.xs, shift, scale)
-        for name, ys, place in (("p", p, 0.0), ("q", q, shift)):
-            self.curves[name].set_ydata(ys)
-            plots.set_fill(self.shades[name], self.xs, 0, ys)
-            self.names[name].set_position((place, ys.max() + 0.01))
+        density_of = normal if family == GAUSSIAN else _box
+        p, q = density_of(self.xs, 0.0, 1.0), density_of(self.xs, shift, scale)
+        self.p.move(self.xs, p)
+        self.q.move(self.xs, q)
+        self.p.name.move(0.0, p.max() + 0.01)
+        self.q.name.move(shift, q.max() + 0.01)
         self.left.set_ylim(0, 0.75 if q.max() < 0.6 else 1.9)
         if abs(shift) < 1.2 and abs(p.max() - q.max()) < 0.15:
-            self.names["p"].set_position((-1.6 if shift >= 0 else 1.6, p.max() - 0.02))
-        self.mixture.set_ydata((p + q) / 2)
+            self.p.name.move(-1.6 if shift >= 0 else 1.6, p.max() - 0.02)
+        self.mixture.move(self.xs, (p + q) / 2)
         best = np.full_like(p, np.nan)  # where both are 0 there is nothing to tell
         np.divide(p, p + q, out=best, where=p + q > 1e-300)
-        self.discriminator.set_ydata(best)
+        self.discriminator.move(self.xs, best)
 
         if (scale, family) not in self.kept:
             half = self.shifts[len(self.shifts) // 2 :]
             values = self.js[family](tf.constant(half, tf.float32), tf.constant(scale, tf.float32))
             self.kept[scale, family] = np.concatenate([values[:0:-1], values])
-        curve = self.kept[scale, family]
-        self.line.set_ydata(curve)
-        self.unhalved.set_ydata(2 * curve)
+        js = self.kept[scale, family]
+        self.line.move(self.shifts, js)
+        self.unhalved.move(self.shifts, 2 * js)
         value = float(self.js[family](*(tf.constant(v, tf.float32) for v in ([shift], scale)))[0])
         value = abs(value)  # rounding may give -0.000
-        self.dot.set_data([shift], [value])
+        self.dot.move(shift, value)
         return {
             "JSD": f"{value:.3f} nats = {value / math.log(2):.3f} bits",
             "without the 1/2": f"{2 * value:.3f} nats",
             "value of the GAN game at D*": f"{2 * value - math.log(4):.3f} nats",
         }
-
-
-def _bell(x, mean, scale):
-    return np.exp(-(((x - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
 
 
 def _box(x, mean, scale):

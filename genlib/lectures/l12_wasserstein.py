@@ -1,7 +1,6 @@
 """Lecture 12: the Wasserstein distance."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, plots
@@ -10,6 +9,7 @@ from genlib.divergences import total_variation
 from genlib.divergences.samples import emd, wasserstein_1d
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, dot, moving, panel, shade, strokes, words
 
 # Explorer: coupling
 
@@ -42,33 +42,29 @@ class Coupling(Scene):
         left, middle, right = fig.subplots(1, 3, width_ratios=(1.6, 1.3, 0.55))
         draw_piles(left)
         left.set_title("Who goes where")
-        ends = [[(i, 0), (j, -4)] for i in BINS for j in BINS]
-        self.lines = LineCollection(ends, colors=COLORS["highlight"], alpha=0.85)
-        left.add_collection(self.lines)
+        self.lines = strokes(left, "highlight", alpha=0.85)
+        self.lines.set_segments([[(i, 0), (j, -4)] for i in BINS for j in BINS])
 
         middle.imshow(DISTANCE, cmap="Greys", vmin=0, vmax=14)
         middle.grid(False)
-        middle.set(title="As a matrix (darker: farther)", xlabel="to bin", ylabel="from bin")
-        middle.set(xticks=BINS, yticks=BINS)
         middle.tick_params(length=0)
         for i, shovels in enumerate(P):
             plots.label(middle, 5.75, i, str(shovels), "p", va="center")
         for j, shovels in enumerate(Q):
             plots.label(middle, j, -0.85, str(shovels), "q", va="center")
-        middle.set(xlim=(-0.5, 6.0), ylim=(5.5, -1.2))
-        for side in middle.spines.values():
-            side.set_visible(False)
+        bins = ("to bin", -0.5, 6.0), ("from bin", 5.5, -1.2)
+        panel(middle, "As a matrix (darker: farther)", *bins, xticks=BINS, yticks=BINS)
+        middle.spines[:].set_visible(False)
         grid = np.meshgrid(BINS, BINS, indexing="xy")
-        self.squares = middle.scatter(*grid, s=0, marker="s", color=COLORS["highlight"])
+        self.squares = moving(middle.scatter(*grid, s=0, marker="s", color=COLORS["highlight"]))
 
         self.plans = {SPREAD: np.outer(P, Q) / P.sum(), NEAREST: _nearest(), CROSSED: _crossed()}
         self.best = _sorted()
         self.least = float((self.best * DISTANCE).sum())
-        right.set(title="Work", ylabel="shovelfuls × bins", xticks=[], xlim=(-1, 2), ylim=(0, 32))
-        (self.bar,) = right.bar([0], [0], width=1.4, color=COLORS["highlight"])
-        mark = right.axhline(self.least, color=COLORS["mixture"], linewidth=2)
+        panel(right, "Work", ("", -1, 2), ("shovelfuls × bins", 0, 32), xticks=[])
+        (self.bar,) = moving(right.bar([0], [0], width=1.4, color=COLORS["highlight"]))
+        moving(right.axhline(self.least, color=COLORS["mixture"]))  # before the bar
         plots.label(right, 1.35, self.least + 0.3, "least", fontsize=10)
-        return [self.lines, self.squares, self.bar, mark]
 
     def update(self, plan, cheapest):
         moved = (1 - cheapest) * self.plans[plan] + cheapest * self.best
@@ -119,23 +115,23 @@ def _sorted():
 
 
 def _crossed():
-    """Return the plan that carries P's leftmost earth to Q's rightmost place, and so on."""
-    origins, places = np.repeat(np.arange(len(P)), P), np.repeat(np.arange(len(Q)), Q)
+    """Return the plan that carries P's leftmost earth to Q's rightmost bin, and so on."""
+    origins, goals = np.repeat(np.arange(len(P)), P), np.repeat(np.arange(len(Q)), Q)
     plan = np.zeros(DISTANCE.shape)
-    np.add.at(plan, (origins, places[::-1]), 1)
+    np.add.at(plan, (origins, goals[::-1]), 1)
     return plan
 
 
 # Explorer: wasserstein
 
-BLOCK, BELL, TENTH = "a block", "a bell", "a tenth of a block"
+BLOCK, GAUSSIAN, TENTH = "a block", "a bell", "a tenth of a block"
 STEP = 0.1
 ROLES = {"W1": "highlight", "KL": "accent", "JSD": "mixture"}
 # The right panel of each: its top, where what is infinite is drawn, and where the names stand.
-TOPS = {BLOCK: 4.6, BELL: 4.6, TENTH: 0.46}
+TOPS = {BLOCK: 4.6, GAUSSIAN: 4.6, TENTH: 0.46}
 NAMES = {
     BLOCK: {"W1": (4.15, 4.0), "KL": (4.15, 4.6), "JSD": (4.15, 0.69)},
-    BELL: {"W1": (4.15, 4.0), "KL": (1.65, 4.6), "JSD": (4.15, 0.69)},
+    GAUSSIAN: {"W1": (4.15, 4.0), "KL": (1.65, 4.6), "JSD": (4.15, 0.69)},
     TENTH: {"W1": (4.15, 0.4), "KL": (4.15, 0.115), "JSD": (4.15, 0.036)},
 }
 
@@ -155,7 +151,7 @@ class Wasserstein(Scene):
     def controls(self):
         return {
             "shift": slider("shift", 2.5, -4.0, 4.0, STEP),
-            "moved": choice("what moves", [BLOCK, BELL, TENTH]),
+            "moved": choice("what moves", [BLOCK, GAUSSIAN, TENTH]),
         }
 
     def stage(self, fig):
@@ -163,31 +159,26 @@ class Wasserstein(Scene):
         self.edges = np.linspace(-8, 8, 801)
         self.xs = (self.edges[:-1] + self.edges[1:]) / 2
         self.shifts = np.round(np.arange(-40, 41) * STEP, 1)
-        self.table = {kind: self._table(kind) for kind in (BLOCK, BELL, TENTH)}
+        self.table = {kind: self._table(kind) for kind in (BLOCK, GAUSSIAN, TENTH)}
 
         left, right = self.axes = fig.subplots(1, 2, width_ratios=(1, 1.15))
-        left.set(title="P and Q", xlabel="x", ylabel="density", xlim=(-6, 6), ylim=(0, 1.4))
-        right.set(title="Divergence against the shift", xlabel="shift of Q", xlim=(-4.2, 4.9))
-        right.set(ylabel="W1 (units of x); KL, JSD (nats)", ylim=(0, 5))
-        self.shades = {name: plots.fill(left, self.xs, 0, 0, name, 0.45) for name in "pq"}
-        self.outlines = {name: left.plot(self.xs, self.xs, color=COLORS[name])[0] for name in "pq"}
+        panel(left, "P and Q", ("x", -6, 6), ("density", 0, 1.4))
+        units = ("W1 (units of x); KL, JSD (nats)", 0, 5)
+        panel(right, "Divergence against the shift", ("shift of Q", -4.2, 4.9), units)
+        self.p, self.q = (density(left, name, alpha=0.45) for name in "pq")
         plots.label(left, -5.7, 1.25, "P", "p", ha="left", fontsize=13)
         plots.label(left, -5.0, 1.25, "Q", "q", ha="left", fontsize=13)
-        self.lines, self.dots, self.names = {}, {}, {}
-        for name, role in ROLES.items():
-            style = {"linestyle": (0, (4, 2))} if name == "KL" else {}
-            (self.lines[name],) = right.plot(self.shifts, self.shifts, color=COLORS[role], **style)
-            (self.dots[name],) = right.plot([0], [0], "o", color=COLORS[role], markersize=9)
-            self.names[name] = plots.label(right, 4.15, 0, name, role, ha="left", va="center")
-        parts = (self.shades, self.outlines, self.lines, self.dots, self.names)
-        return [artist for part in parts for artist in part.values()]
+        self.lines = {name: curve(right, role) for name, role in ROLES.items()}
+        self.lines["KL"].set_linestyle((0, (4, 2)))
+        self.dots = {name: dot(right, role) for name, role in ROLES.items()}
+        side = {"ha": "left", "va": "center"}
+        self.names = {name: words(right, role, **side) for name, role in ROLES.items()}
 
     def update(self, shift, moved):
         p, q = _cells(self.edges, 0, BLOCK if moved == TENTH else moved), self._q(shift, moved)
         width = self.edges[1] - self.edges[0]
-        for name, mass in (("p", p), ("q", q)):
-            plots.set_fill(self.shades[name], self.xs, 0, mass / width)
-            self.outlines[name].set_ydata(mass / width)
+        self.p.move(self.xs, p / width)
+        self.q.move(self.xs, q / width)
         table, top, readout = self.table[moved], TOPS[moved], {}
         self.axes[1].set_ylim(-0.02 * top, 1.08 * top)
         now = round((shift + 4) / STEP)
@@ -195,11 +186,11 @@ class Wasserstein(Scene):
         gains = []
         for name, values in table.items():
             finite = np.isfinite(values[now])
-            self.lines[name].set_ydata(_shown(values, top))
+            self.lines[name].move(self.shifts, _shown(values, top))
             height = values[now] if finite else top
-            self.dots[name].set_data([shift], [height if height <= top else np.nan])
-            self.names[name].set_position(NAMES[moved][name])
-            self.names[name].set_text(name if np.isfinite(values[-1]) else f"{name} = ∞")
+            self.dots[name].move(shift, height if height <= top else np.nan)
+            text = name if np.isfinite(values[-1]) else f"{name} = ∞"
+            self.names[name].move(*NAMES[moved][name], text)
             readout[name] = f"{values[now]:.3f}" if finite else "∞"
             if finite:
                 gains.append(f"{name} {values[now] - values[nearer]:.3f}")
@@ -219,9 +210,9 @@ class Wasserstein(Scene):
 
 
 def _cells(edges, centre, kind):
-    """Return the mass in each cell of a block of width 1, or a bell of scale 1/2."""
+    """Return the mass in each cell of a block of width 1, or a Gaussian of scale 1/2."""
     middles = (edges[:-1] + edges[1:]) / 2 - centre
-    if kind == BELL:
+    if kind == GAUSSIAN:
         mass = np.exp(-2 * middles**2)
     else:
         mass = (np.abs(middles) < 0.5).astype(float)
@@ -284,32 +275,26 @@ class Critic1D(Scene):
         self.w1 = float(divergences.wasserstein(p, q))
 
         (top, area), (bottom, bars) = fig.subplots(2, 2)
-        for ax in (top, area, bottom):
-            ax.set(xlim=(-6, 6), xlabel="x")
-        top.set(title="P and Q", ylabel="density", ylim=(0, 0.66))
+        across = ("x", -6, 6)
+        panel(top, "P and Q", across, ("density", 0, 0.66))
         for (name, ys), (x, y) in zip(densities.items(), ((-2, 0.35), (0.7, 0.51)), strict=True):
             top.plot(xs, ys, color=COLORS[name])
             plots.fill(top, xs, 0, ys, name)
             plots.label(top, x, y, name.upper(), name, fontsize=13)
-        bottom.set(title="The critic f", ylabel="f(x)", ylim=(-5, 5))
-        return self._moving_parts(bottom, area, bars)
-
-    def _moving_parts(self, bottom, area, bars):
-        self.pieces = [bottom.plot([0, 0], [0, 0], linewidth=3)[0] for _ in range(2)]
-        area.set(title="What f collects at x", ylabel="−f′(x) (F(x) − G(x))", ylim=(-0.85, 0.85))
+        panel(bottom, "The critic f", across, ("f(x)", -5, 5))
+        self.pieces = [curve(bottom, "critic", linewidth=3) for _ in range(2)]
+        panel(area, "What f collects at x", across, ("−f′(x) (F(x) − G(x))", -0.85, 0.85))
         area.axhline(0, color="#8c8c8c", linewidth=1)
         area.plot(self.xs, np.abs(self.gap), color=COLORS["mixture"], linewidth=1.5)
         plots.label(area, 3.0, 0.3, "|F − G|", fontsize=10, ha="left")
-        self.gains = plots.fill(area, self.xs, 0, 0, "critic", 0.5)
-        self.losses = plots.fill(area, self.xs, 0, 0, "accent", 0.6)
-        self.excess = plots.fill(area, self.xs, 0, 0, "highlight", 0.9)
-        bars.set(title=r"$E_P\,f - E_Q\,f$", xlabel="value (units of x)", yticks=[], ylim=(-1, 1))
-        bars.set_xlim(-1.6 * self.w1, 1.6 * self.w1)
+        self.gains, self.losses = shade(area, "critic", 0.5), shade(area, "accent", 0.6)
+        self.excess = shade(area, "highlight", 0.9)
+        values = ("value (units of x)", -1.6 * self.w1, 1.6 * self.w1)
+        panel(bars, r"$E_P\,f - E_Q\,f$", values, ("", -1, 1), yticks=[])
         bars.axvline(0, color="#8c8c8c", linewidth=1)
-        mark = bars.axvline(self.w1, color=COLORS["mixture"], linewidth=2)
+        moving(bars.axvline(self.w1, color=COLORS["mixture"]))  # before the bar
         plots.label(bars, self.w1, 0.72, " W1", ha="left")
-        (self.bar,) = bars.barh([0], [0], height=0.8)
-        return [*self.pieces, self.gains, self.losses, self.excess, self.bar, mark]
+        (self.bar,) = moving(bars.barh([0], [0], height=0.8))
 
     def update(self, left, right, kink):
         slopes = np.where(self.xs < kink, left, right)
@@ -317,14 +302,14 @@ class Critic1D(Scene):
         collected = -slopes * self.gap
         value = np.trapezoid(critic * self.difference, self.xs)
         for piece, slope, end in zip(self.pieces, (left, right), (-6, 6), strict=True):
-            piece.set_data([end, kink], [slope * (end - kink), 0])
+            piece.move([end, kink], [slope * (end - kink), 0])
             legal = abs(slope) <= 1
             piece.set_color(COLORS["critic" if legal else "highlight"])
             piece.set_linestyle("-" if legal else (0, (2, 1)))
         bound = np.abs(self.gap)
-        plots.set_fill(self.gains, self.xs, 0, np.clip(collected, 0, bound))
-        plots.set_fill(self.excess, self.xs, bound, np.maximum(collected, bound))
-        plots.set_fill(self.losses, self.xs, 0, np.minimum(collected, 0))
+        self.gains.move(self.xs, 0, np.clip(collected, 0, bound))
+        self.excess.move(self.xs, bound, np.maximum(collected, bound))
+        self.losses.move(self.xs, 0, np.minimum(collected, 0))
         steepest = max(abs(left), abs(right))
         self.bar.set_width(value)
         self.bar.set_color(COLORS["critic" if steepest <= 1 else "highlight"])
@@ -333,9 +318,9 @@ class Critic1D(Scene):
 
 
 def pair():
-    """Return P, two bells, and Q, one bell between them; their CDFs cross at x = 0.7."""
-    bells = tfd.Normal(np.float64([-2.0, 2.6]), np.float64([0.6, 0.6]))
-    p = tfd.MixtureSameFamily(tfd.Categorical(probs=np.float64([0.5, 0.5])), bells)
+    """Return P, two Gaussians, and Q, one between them; their CDFs cross at x = 0.7."""
+    components = tfd.Normal(np.float64([-2.0, 2.6]), np.float64([0.6, 0.6]))
+    p = tfd.MixtureSameFamily(tfd.Categorical(probs=np.float64([0.5, 0.5])), components)
     return p, tfd.Normal(np.float64(0.7), np.float64(0.8))
 
 

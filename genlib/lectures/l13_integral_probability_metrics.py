@@ -7,16 +7,18 @@ from tensorflow_probability import distributions as tfd
 from genlib import divergences, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels, witness
+from genlib.lectures.maths import mixture, normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, dot, panel, shade, words
 
 # Explorer: function_class
 
 TWO, ONE = "two bells", "one bell"
-BELLS = {TWO: ((-2.0, 2.0), 0.6), ONE: ((0.0,), 1.0)}  # the means and the scale of P's bells
+COMPONENTS = {TWO: ((-2.0, 2.0), 0.6), ONE: ((0.0,), 1.0)}  # of P: their means, their scale
 XS = np.linspace(-12, 12, 801)
 WIDTHS = np.full(len(XS), XS[1] - XS[0])  # both ends have no mass
-PLACES = np.round(np.arange(-40, 41) * 0.1, 1)
+LOCATIONS = np.round(np.arange(-40, 41) * 0.1, 1)
 SCALES = np.arange(2, 9) / 4
 GRAM = kernels.rbf(1.0)(XS[:, None], XS[:, None])  # once, and not at each touch
 # Each class: its witness, its rule, and the height of the critic's panel.
@@ -51,92 +53,83 @@ class FunctionClass(Scene):
         }
 
     def stage(self, fig):
-        self.p = {shape: _density(*bells) for shape, bells in BELLS.items()}
-        self.curves = {(shape, s): own_route(shape, PLACES, s) for shape in BELLS for s in SCALES}
+        self.p = {shape: mixture(XS, *parts) for shape, parts in COMPONENTS.items()}
+        self.curves = {
+            (shape, scale): own_route(shape, LOCATIONS, scale)
+            for shape in COMPONENTS
+            for scale in SCALES
+        }
 
         (top, area), (self.bottom, right) = fig.subplots(2, 2, width_ratios=(1.15, 1))
-        for ax in (top, area, self.bottom):
-            ax.set(xlim=(-6, 6))
-        top.set(title="P and Q", ylabel="density", ylim=(0, 0.9))
-        area.set(title="What the critic collects", ylabel="f(x) (p(x) − q(x))", ylim=(-0.6, 1.8))
-        right.set(title="Divergence", xlabel="place of Q", xlim=(-4.2, 6.2), ylim=(0, 4.4))
-        self.bottom.set(xlabel="x", ylabel="f(x)")
+        panel(top, "P and Q", ("", -6, 6), ("density", 0, 0.9))
+        panel(area, "What the critic collects", ("", -6, 6), ("f(x) (p(x) − q(x))", -0.6, 1.8))
+        panel(self.bottom, "", ("x", -6, 6), "f(x)")
+        panel(right, "Divergence", ("place of Q", -4.2, 6.2), ("", 0, 4.4))
         for ax in (area, self.bottom):
             ax.axhline(0, color="#8c8c8c", linewidth=1)
         plots.label(top, -5.8, 0.76, "P", "p", ha="left", fontsize=13)
         plots.label(top, -5.1, 0.76, "Q", "q", ha="left", fontsize=13)
-        self.outlines = {n: top.plot(XS, 0 * XS, color=COLORS[n])[0] for n in "pq"}
-        self.shades = {n: plots.fill(top, XS, 0, 0, n) for n in "pq"}
-        (self.critic,) = self.bottom.plot(XS, 0 * XS, color=COLORS["critic"], linewidth=3)
-        self.gains = plots.fill(area, XS, 0, 0, "critic", 0.5)
-        self.losses = plots.fill(area, XS, 0, 0, "accent", 0.6)
-        self.lines = {n: right.plot(PLACES, 0 * PLACES)[0] for n in CLASSES}
-        self.names = {n: plots.label(right, 4.15, 0, n, ha="left", va="center") for n in CLASSES}
-        (self.dot,) = right.plot([0], [0], "o", color=COLORS["critic"], markersize=9)
-        both = [self.outlines, self.shades, self.lines, self.names]
-        moving = [artist for group in both for artist in group.values()]
-        return [*moving, self.critic, self.gains, self.losses, self.dot]
+        self.densities = [density(top, name) for name in "pq"]
+        self.critic = curve(self.bottom, "critic", linewidth=3)
+        self.gains, self.losses = shade(area, "critic", 0.5), shade(area, "accent", 0.6)
+        self.lines = {name: curve(right, "mixture") for name in CLASSES}
+        side = {"ha": "left", "va": "center"}
+        self.names = {name: words(right, "mixture", name, **side) for name in CLASSES}
+        self.dot = dot(right, "critic")
 
     def update(self, kind, place, scale, shape):
-        p, q = self.p[shape], _density((place,), scale)
+        p, q = self.p[shape], normal(XS, place, scale)
         best, rule, height = CLASSES[kind]
         f = best(XS, p, q)
         value = float(witness.gap(f, XS, p, q))
         if kind in ("W1", "Cramér"):  # only slopes count: let f be 0 on average
             f = f - f @ (WIDTHS * (p + q)) / 2
-        for name, ys in (("p", p), ("q", q)):
-            self.outlines[name].set_ydata(ys)
-            plots.set_fill(self.shades[name], XS, 0, ys)
-        self.critic.set_ydata(f)
+        for drawn, ys in zip(self.densities, (p, q), strict=True):
+            drawn.move(XS, ys)
+        self.critic.move(XS, f)
         self.bottom.set(title=f"The best critic with {rule}", ylim=(-height, height))
-        plots.set_fill(self.gains, XS, 0, np.maximum(f * (p - q), 0))
-        plots.set_fill(self.losses, XS, 0, np.minimum(f * (p - q), 0))
+        self.gains.move(XS, 0, np.maximum(f * (p - q), 0))
+        self.losses.move(XS, 0, np.minimum(f * (p - q), 0))
         curves = self.curves[shape, scale]
-        ends = _spread({name: curve[-1] for name, curve in curves.items()})
-        for name, curve in curves.items():
-            self.lines[name].set_ydata(curve)
+        ends = _spread({name: values[-1] for name, values in curves.items()})
+        for name, values in curves.items():
+            self.lines[name].move(LOCATIONS, values)
             chosen = name == kind
             for artist in (self.lines[name], self.names[name]):
                 artist.set_color(COLORS["critic" if chosen else "mixture"])
             self.lines[name].set_linewidth(3 if chosen else 1.2)
-            self.names[name].set_y(ends[name])
-        self.dot.set_data([place], [value])
+            self.names[name].move(4.15, ends[name])
+        self.dot.move(place, value)
         own = curves[kind][round((place + 4) / 0.1)]
         return {"E_P f − E_Q f": value, f"{kind} by its own formula": float(own)}
 
 
-def own_route(shape, places, scale):
-    """Return the five divergences for each place of Q by formulas that use no critic."""
-    means, own_scale = BELLS[shape]
-    p = _density(means, own_scale)
-    q = np.array([_density((place,), scale) for place in places])
+def own_route(shape, locations, scale):
+    """Return the five divergences for each location of Q by formulas that use no critic."""
+    means, own_scale = COMPONENTS[shape]
+    p = mixture(XS, means, own_scale)
+    q = normal(XS, locations[:, None], scale)
     levels = (np.arange(4000) + 0.5) / 4000
     cdf = np.mean([ndtr((XS - mean) / own_scale) for mean in means], 0)
-    gap = cdf - ndtr((XS - places[:, None]) / scale)
+    gap = cdf - ndtr((XS - locations[:, None]) / scale)
     quantiles = [np.interp(levels, c, XS) for c in (cdf, ndtr(XS / scale))]
 
     def overlap(a, width_a, b, width_b):
-        """E k(x, y) of two bells for the kernel exp(-(x-y)^2/2): a Gaussian integral."""
+        """E k(x, y) of two Gaussians for the kernel exp(-(x-y)^2/2): a Gaussian integral."""
         total = 1 + width_a**2 + width_b**2
         return np.exp(-((a - b) ** 2) / (2 * total)) / np.sqrt(total)
 
     within_p = np.mean([overlap(a, own_scale, b, own_scale) for a in means for b in means])
-    across = np.mean([overlap(a, own_scale, places, scale) for a in means], 0)
+    across = np.mean([overlap(a, own_scale, locations, scale) for a in means], 0)
     square = within_p + overlap(0, scale, 0, scale) - 2 * across
     shared = np.divide(p * q, p + q, out=np.zeros_like(q), where=p + q > 0)
     return {
         "TV": 1 - np.minimum(p, q) @ WIDTHS,
-        "W1": np.abs(quantiles[0] - quantiles[1] - places[:, None]).mean(1),
+        "W1": np.abs(quantiles[0] - quantiles[1] - locations[:, None]).mean(1),
         "MMD": np.sqrt(np.maximum(square, 0)),
         "Cramér": np.sqrt(gap**2 @ WIDTHS),
         "Fisher": np.sqrt(np.maximum(4 - 8 * shared @ WIDTHS, 0)),
     }
-
-
-def _density(means, scale):
-    """Return the density of an even mixture of bells at `XS`."""
-    z = (XS - np.reshape(means, (-1, 1))) / scale
-    return np.exp(-(z**2) / 2).mean(0) / (scale * np.sqrt(2 * np.pi))
 
 
 def _spread(heights, apart=0.36):

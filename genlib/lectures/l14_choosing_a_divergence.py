@@ -11,6 +11,7 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import properties
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, dot, key, moving, panel, shade
 
 # Explorer: sample_gradient
 
@@ -45,24 +46,20 @@ class SampleGradient(Scene):
         self.true = {kind: expected_loss(kind, None, TS) for kind in KINDS}
         self.mean = {(k, m): expected_loss(k, m, TS) for k in KINDS for m in range(1, MOST + 1)}
         self.axes = left, right = fig.subplots(1, 2)
-        left.set(xlabel="t", ylabel="divergence", xlim=(0, 1))
-        right.set(xlabel="t", ylabel="slope in t", xlim=(0, 1))
+        panel(left, "", ("t", 0, 1), "divergence")
+        panel(right, "", ("t", 0, 1), "slope in t")
         right.axhline(0, color="#8c8c8c", linewidth=1)
-        dashed = {"color": COLORS["p"], "linestyle": (0, (4, 2))}
+        styles = {"p": (0, (4, 2)), "highlight": "-"}
         self.lines = [
-            ax.plot(TS, TS, **style)[0]
-            for ax in (left, right)
-            for style in (dashed, {"color": COLORS["highlight"]})
+            curve(ax, role, linestyle=style) for ax in self.axes for role, style in styles.items()
         ]
-        full = {"color": COLORS["highlight"]}
-        self.marks = [left.plot([0, 0], [0, 1], **s, linewidth=1)[0] for s in (dashed, full)]
-        self.dots = [ax.plot([0], [0], "o", color=COLORS["highlight"])[0] for ax in self.axes]
-        self.wrong = plots.fill(right, TS, 0, 0, "accent", 0.35)
-        for y, text, role in ((0.98, "from the coin", "p"), (0.9, "m tosses", "highlight")):
-            plots.label(right, 0.02, y, text, role, ha="left", va="top", transform=right.transAxes)
-        plots.label(right, 0.98, 0.02, "opposite signs", "accent", ha="right", fontsize=10,
-                    transform=right.transAxes)  # fmt: skip
-        return [*self.lines, *self.marks, *self.dots, self.wrong]
+        self.marks = [
+            curve(left, role, linestyle=style, linewidth=1) for role, style in styles.items()
+        ]
+        self.dots = [dot(ax, "highlight", 6) for ax in self.axes]
+        self.wrong = shade(right, "accent", 0.35)
+        key(right, 0.02, 0.98, {"from the coin": "p", "m tosses": "highlight"}, 0.08)
+        key(right, 0.98, 0.02, {"opposite signs": "accent"}, fontsize=10)
 
     def update(self, kind, m, t):
         top, steep = KINDS[kind]
@@ -72,14 +69,14 @@ class SampleGradient(Scene):
         slopes = slope(kind, None, TS), slope(kind, m, TS)
         least = [TS[np.argmin(values)] for values in both]
         for line, ys in zip(self.lines, (*both, *slopes), strict=True):
-            line.set_ydata(ys)
+            line.move(TS, ys)
         for mark, x in zip(self.marks, least, strict=True):
-            mark.set_data([x, x], [0, top])
+            mark.move([x, x], [0, top])
         opposite = slopes[0] * slopes[1] < -1e-9
-        plots.set_fill(self.wrong, TS, np.where(opposite, -steep, 0), np.where(opposite, steep, 0))
+        self.wrong.move(TS, np.where(opposite, -steep, 0), np.where(opposite, steep, 0))
         here = [float(slope(kind, n, np.array([t]))[0]) for n in (None, m)]
-        self.dots[0].set_data([t], [expected_loss(kind, m, np.array([t]))])
-        self.dots[1].set_data([t], [here[1]])
+        self.dots[0].move(t, expected_loss(kind, m, np.array([t])))
+        self.dots[1].move(t, here[1])
         return {
             "least at t": f"{least[1]:.2f} (from the coin {least[0]:.2f})",
             f"slope at t = {t:.2f}": f"{here[1]:.2f} (from the coin {here[0]:.2f})",
@@ -121,45 +118,36 @@ class ChooseDivergence(Scene):
     size = (9.8, 5.4)
 
     def controls(self):
-        layout = widgets.Layout(width="auto")
+        style = {"indent": False, "layout": widgets.Layout(width="auto")}
+        ticked = ("pull far", "unbiased")
         return {
-            key.replace(" ", "_"): widgets.Checkbox(
-                value=key in ("pull far", "unbiased"),
-                description=found.says,
-                indent=False,
-                layout=layout,
+            name.replace(" ", "_"): widgets.Checkbox(
+                name in ticked, description=found.says, **style
             )
-            for key, found in properties.PROPERTIES.items()
+            for name, found in properties.PROPERTIES.items()
         }
 
     def stage(self, fig):
         table = properties.table()
         self.names = list(table)
-        self.has = np.array(
-            [[p.holds(row[key]) for key, p in properties.PROPERTIES.items()] for row in
-             table.values()]
-        )  # fmt: skip
+        wanted = properties.PROPERTIES.items()
+        self.has = np.array([[p.holds(row[name]) for name, p in wanted] for row in table.values()])
         ax = fig.subplots()
         draw_table(ax, table)
         rows, columns = self.has.shape
-        self.veils = [
-            ax.add_patch(Rectangle((-2.2, y - 0.5), columns + 1.7, 1, color="white", alpha=0.75))
-            for y in range(rows)
-        ]
+
+        def box(x, y, width, height, **style):
+            return moving(ax.add_patch(Rectangle((x, y), width, height, **style)))
+
+        veil = {"color": "white", "alpha": 0.75}
+        self.veils = [box(-2.2, y - 0.5, columns + 1.7, 1, **veil) for y in range(rows)]
         lit = {"color": COLORS["highlight"], "alpha": 0.4}
-        self.needed = [
-            ax.add_patch(Rectangle((x - 0.48, -1.35), 0.96, 0.8, **lit)) for x in range(columns)
-        ]
+        self.needed = [box(x - 0.48, -1.35, 0.96, 0.8, **lit) for x in range(columns)]
         frame = {"fill": False, "edgecolor": COLORS["q"], "linewidth": 1.8}
         self.reasons = [
-            [
-                ax.add_patch(Rectangle((x - 0.45, y - 0.4), 0.9, 0.8, **frame))
-                for x in range(columns)
-            ]
-            for y in range(rows)
+            [box(x - 0.45, y - 0.4, 0.9, 0.8, **frame) for x in range(columns)] for y in range(rows)
         ]
-        (self.dots,) = ax.plot([], [], "o", color=COLORS["critic"], markersize=8)
-        return [self.veils, self.needed, self.reasons, self.dots]
+        self.dots = dot(ax, "critic", 8)
 
     def update(self, **ticked):
         needed = np.array(list(ticked.values()))
@@ -172,24 +160,24 @@ class ChooseDivergence(Scene):
             for patch, visible in zip(self.reasons[y], lacking[y], strict=True):
                 patch.set_visible(bool(visible))
         rows = np.flatnonzero(remain)
-        self.dots.set_data(np.full(len(rows), -2.1), rows)
+        self.dots.move(np.full(len(rows), -2.1), rows)
         left = [self.names[y] for y in rows]
         return {"remain": ", ".join(left) or "none: no divergence here has all of these"}
 
 
 def draw_table(ax, table) -> None:
     """Draw ``table``, as from ``properties.table``: a mark and the measured number in each cell."""
-    keys = list(properties.PROPERTIES)
-    for y, (name, row) in enumerate(table.items()):
-        ax.text(-0.6, y, name, ha="right", va="center", fontsize=11, fontweight="bold")
-        for x, key in enumerate(keys):
-            holds = properties.PROPERTIES[key].holds(row[key])
+    names = list(properties.PROPERTIES)
+    for y, (divergence, row) in enumerate(table.items()):
+        ax.text(-0.6, y, divergence, ha="right", va="center", fontsize=11, fontweight="bold")
+        for x, name in enumerate(names):
+            holds = properties.PROPERTIES[name].holds(row[name])
             ax.add_patch(Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, color=PASS if holds else FAIL))
-            text = f"{'✓' if holds else '✗'} {number(row[key])}"
+            text = f"{'✓' if holds else '✗'} {number(row[name])}"
             ax.text(x, y, text, ha="center", va="center", fontsize=9.5)
-    for x, key in enumerate(keys):
-        plots.label(ax, x, -0.95, key, fontsize=9, va="center")
-    ax.set(xlim=(-2.3, len(keys) - 0.5), ylim=(len(table) - 0.5, -1.4))
+    for x, name in enumerate(names):
+        plots.label(ax, x, -0.95, name, fontsize=9, va="center")
+    ax.set(xlim=(-2.3, len(names) - 0.5), ylim=(len(table) - 0.5, -1.4))
     ax.set_axis_off()
 
 

@@ -11,10 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 
 from genlib import validate
-from genlib.widgets.explorer import Explorer, Scene, choice, slider
+from genlib.widgets.explorer import Explorer, Scene, choice, log_slider, slider
 from genlib.widgets.training_view import TrainingView
 
-__all__ = ["SCENES", "Explorer", "Scene", "TrainingView", "choice", "explore", "scene", "slider"]
+__all__ = [
+    "SCENES", "Explorer", "Scene", "TrainingView", "choice", "explore", "log_slider", "scene",
+    "slider",
+]  # fmt: skip
 
 
 def scene(name: str):

@@ -1,7 +1,8 @@
 """Explorers: sliders over one picture that answers at once.
 
-A new explorer is one file in ``genlib/widgets/scenes/``, named after it::
+A new explorer is one class in its lecture's module, ``genlib/lectures/lNN_slug.py``::
 
+    @scene("gaussian")
     class Gaussian(Scene):
         title = "A Gaussian"
         alt = "The density of a Gaussian; sliders move its mean and its scale."
@@ -9,31 +10,27 @@ A new explorer is one file in ``genlib/widgets/scenes/``, named after it::
 
         def controls(self):
             return {
-                "mean": slider("mean", 0.0, -3, 3, 0.1),
-                "scale": slider("scale", 1.0, 0.3, 3, 0.1),
+                "mean": slider("mean", 0.0, -3.0, 3.0, 0.1),
+                "scale": slider("scale", 1.0, 0.3, 3.0, 0.1),
             }
 
-        def stage(self, fig):  # once: what stands still, and what will move
-            ax = fig.subplots()
-            ax.set(xlim=(-6, 6), ylim=(0, 1.4), xlabel="x", ylabel="density")
-            self.xs = np.linspace(-6, 6, 400)
-            (self.line,) = ax.plot(self.xs, 0 * self.xs, color=COLORS["p"])
-            self.shade = plots.fill(ax, self.xs, 0, 0, "p")
-            return [self.line, self.shade]  # every artist that ``update`` touches
+        def stage(self, fig):  # once: what stands still, and the artists that will move
+            ax = panel(fig.subplots(), "", ("x", -6, 6), ("density", 0, 1.4))
+            self.q = density(ax, "q", "Q")
 
         def update(self, mean, scale):  # at each change: move them, and return the numbers
-            ys = np.exp(-(((self.xs - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
-            self.line.set_ydata(ys)
-            plots.set_fill(self.shade, self.xs, 0, ys)
+            xs = np.linspace(-6, 6, 400)
+            self.q.move(xs, normal(xs, mean, scale))
+            self.q.name.move(mean, normal(0, 0, scale))
             return {"entropy": f"{0.5 + np.log(scale * np.sqrt(2 * np.pi)):.3f} nats"}
 
 ``update`` must depend on nothing but its arguments and what ``stage`` built, so that no later cell
 can break it and the same controls always give the same picture. The still part of the picture is
-drawn once and kept; at each change only the moving artists are drawn over it. ``update`` may also
-change the limits, the scales, the labels and the title of axes: then the still part is drawn anew
-(40 ms or more), so let these take few values; those that were seen before are kept. A moving line
-or shade costs about 0.1 ms, a moving text 0.2 ms a letter: numbers belong in what ``update`` gives.
-Artists may also be replaced: change the list that ``stage`` returned, in place.
+drawn once and kept; at each change only the animated artists are drawn over it: those of
+``genlib.widgets.artists``, born so, or marked by ``moving``. ``update`` may also change the limits,
+the scales, the labels and the title of axes: then the still part is drawn anew (40 ms or more), so
+let these take few values; those that were seen before are kept. A moving line or shade costs about
+0.1 ms, a moving text 0.2 ms a letter: numbers belong in what ``update`` gives.
 """
 
 import html
@@ -50,6 +47,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from genlib import plots, validate
+from genlib.widgets.artists import moving
 
 _MOST_POINTS = 128  # what a grid is thinned to
 _MOST_STILLS = 12  # kept for when a slider comes back, 1.4 MB each
@@ -63,6 +61,12 @@ def slider(description: str, value, low, high, step) -> widgets.Widget:
         else widgets.FloatSlider
     )
     return kind(value=value, min=low, max=high, step=step, description=description)
+
+
+def log_slider(description: str, value: float, low, high, step, **options) -> widgets.Widget:
+    """Return a slider from 10^low to 10^high, as even in the exponent as ``step``."""
+    bounds = {"base": 10, "min": low, "max": high, "step": step}
+    return widgets.FloatLogSlider(value=value, description=description, **bounds, **options)
 
 
 def choice(description: str, options, value=None) -> widgets.ToggleButtons:
@@ -84,8 +88,8 @@ class Scene:
         """Return the controls by name: sliders, buttons, dropdowns, checkboxes."""
         raise NotImplementedError
 
-    def stage(self, fig: Figure) -> list[Artist]:
-        """Draw everything once; return the artists that ``update`` moves."""
+    def stage(self, fig: Figure) -> None:
+        """Draw everything once; what ``update`` moves must be animated (see ``artists``)."""
         raise NotImplementedError
 
     def update(self, **values) -> Mapping[str, object] | str:
@@ -109,7 +113,7 @@ class Explorer:
             self._fig = Figure(figsize=scene.size, dpi=100, layout="constrained")
             self._fig.get_layout_engine().set(w_pad=0.12)  # room for tick labels that grow
             self._canvas = FigureCanvasAgg(self._fig)
-            self._moving = scene.stage(self._fig)
+            moving(scene.stage(self._fig) or ())
         self._stills = {}
         self._lay_out()
         for name, control in self.controls.items():
@@ -144,18 +148,16 @@ class Explorer:
         if view not in self._stills:
             if len(self._stills) == _MOST_STILLS:
                 self._stills.pop(next(iter(self._stills)))
-            for artist in _flat(self._moving):
-                artist.set_animated(True)  # left out when the whole is drawn
             with plots.style():
-                self._canvas.draw()
+                self._canvas.draw()  # all but what is animated
                 self._fig.set_layout_engine("none")
             self._stills[view] = self._canvas.copy_from_bbox(self._fig.bbox)
         return self._stills[view]
 
     def _draw_moving(self) -> None:
         renderer = self._canvas.get_renderer()
-        for artist in sorted(_flat(self._moving), key=Artist.get_zorder):
-            artist.set_animated(True)
+        parts = itertools.chain(*(part.get_children() for part in (self._fig, *self._fig.axes)))
+        for artist in sorted(filter(Artist.get_animated, parts), key=Artist.get_zorder):
             artist.draw(renderer)
 
     def redraw(self) -> None:
@@ -342,17 +344,6 @@ def _view(ax) -> tuple:
     """What ``update`` may change in the still part of the picture."""
     texts = ax.get_title("left"), ax.get_xlabel(), ax.get_ylabel()
     return (*ax.get_xlim(), *ax.get_ylim(), ax.get_xscale(), ax.get_yscale(), *texts)
-
-
-def _flat(artists) -> Iterator[Artist]:
-    """Yield the artists of a list that may hold containers, such as the bars of a histogram."""
-    for artist in artists:
-        if isinstance(artist, Artist):
-            yield artist
-        elif hasattr(artist, "get_children"):
-            yield from _flat(artist.get_children())
-        else:
-            yield from _flat(artist)
 
 
 def _number_text(value) -> str:
