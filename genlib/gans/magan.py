@@ -83,12 +83,9 @@ class MAGAN(EBGAN):
 
     def end_epoch(self, real_energy, fake_energy):
         """Move the margin, or not, given the means of the epoch that ends: two scalars."""
-        moves = (
-            (real_energy < self.margin.value)
-            & (real_energy < fake_energy)
-            & (self.last_fake_energy.value <= fake_energy)
-        )
-        self.margin.assign(tf.where(moves, real_energy, self.margin.value))
+        margin, last = self.margin.value, self.last_fake_energy.value
+        moves = margin_moves(margin, real_energy, fake_energy, last)
+        self.margin.assign(tf.where(moves, real_energy, margin))
         self.last_fake_energy.assign(fake_energy)
 
     def critic_step(self, real):
@@ -148,3 +145,9 @@ class MAGAN(EBGAN):
     def default_optimizer():
         """Adamax at 5e-4 with momentum 0.5, the authors'."""
         return keras.optimizers.Adamax(5e-4, beta_1=0.5)
+
+
+def margin_moves(margin, real_energy, fake_energy, last_fake_energy):
+    """Whether the margin moves to the data's mean energy: scalars, or arrays of one shape."""
+    below_both = (real_energy < margin) & (real_energy < fake_energy)
+    return below_both & (last_fake_energy <= fake_energy)

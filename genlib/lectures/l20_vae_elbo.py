@@ -5,9 +5,11 @@ import numpy as np
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
+from genlib.lectures.maths import log_normal, normal
 from genlib.likelihood.bounds import LinearGaussian, kl_to_standard_normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, density, dot, key, moving, panel
 
 # Explorer: elbo
 
@@ -38,39 +40,23 @@ class ELBO(Scene):
         self.model = model()
         self.zs, self.means = np.linspace(-3, 4, 351), np.linspace(-0.5, 2.5, 121)
         left, middle, right = fig.subplots(1, 3, width_ratios=[1.4, 1.2, 1.1])
-        left.set(title="Over the latent z", xlabel="z", ylabel="density", xlim=(-3, 4), ylim=(0, 2))
-        prior = normal(self.zs, 0, 1)
-        left.plot(self.zs, prior, color=COLORS["mixture"], linestyle="--")
+        panel(left, "Over the latent z", ("z", -3, 4), ("density", 0, 2))
+        left.plot(self.zs, normal(self.zs), color=COLORS["mixture"], linestyle="--")
         plots.label(left, -1.6, 0.28, "prior", "mixture")
-        (self.posterior,) = left.plot(self.zs, prior, color=COLORS["p"])
-        (self.q,) = left.plot(self.zs, prior, color=COLORS["q"])
-        self.shade = plots.fill(left, self.zs, 0, prior, "q")
-        plots.label(left, 0.97, 0.97, "exact posterior", "p", ha="right", va="top",
-                    transform=left.transAxes)  # fmt: skip
-        plots.label(left, 0.97, 0.88, "your q", "q", ha="right", va="top",
-                    transform=left.transAxes)  # fmt: skip
+        key(left, 0.97, 0.97, {"exact posterior": "p", "your q": "q"})
+        self.posterior, self.q = curve(left, "p"), density(left, "q")
 
-        middle.set(title="ELBO", xlabel="mean of q", ylabel="nats", xlim=(-0.5, 2.5))
-        right.set(title="Its parts", xlim=(-0.3, 2.6), xticks=[])
-        for ax in (middle, right):
-            ax.set_ylim(LOWEST, 0)
-        (self.curve,) = middle.plot(self.means, 0 * self.means, color=COLORS["q"])
-        self.lines = [ax.axhline(-1, color=COLORS["p"]) for ax in (middle, right)]
-        (self.gap,) = middle.plot([0, 0], [0, 0], color=COLORS["highlight"], linewidth=6)
-        (self.dot,) = middle.plot([0], [0], "o", color=COLORS["q"], markersize=10)
-        roles = ("q", "accent", "highlight")
-        self.bars = [
-            right.bar([place], [0], color=COLORS[role], width=0.4)[0]
-            for place, role in zip((0, 0, 0.5), roles, strict=True)
-        ]
-        for height, text, role in ((0.10, "gap", "highlight"), (0.18, "−KL(q‖prior)", "accent"),
-                                   (0.26, "E log p(x|z)", "q")):  # fmt: skip
-            plots.label(right, 0.38, height, text, role, fontsize=10, ha="left",
-                        transform=right.transAxes)  # fmt: skip
-        plots.label(middle, 0.98, 0.98, "log p(x)", "p", ha="right", va="top",
-                    transform=middle.transAxes)  # fmt: skip
-        moving = [self.posterior, self.q, self.shade, self.curve, self.gap, self.dot]
-        return [*moving, *self.bars, *self.lines]
+        panel(middle, "ELBO", ("mean of q", -0.5, 2.5), ("nats", LOWEST, 0))
+        key(middle, 0.98, 0.98, {"log p(x)": "p"})
+        self.elbo, self.gap = curve(middle, "q"), curve(middle, "highlight", linewidth=6)
+        self.dot = dot(middle, "q", 10)
+
+        panel(right, "Its parts", ("", -0.3, 2.6), ("", LOWEST, 0), xticks=[])
+        parts = {"E log p(x|z)": "q", "−KL(q‖prior)": "accent", "gap": "highlight"}
+        key(right, 0.38, 0.26, parts, 0.08, fontsize=10)
+        colors = [COLORS[role] for role in parts.values()]
+        self.bars = moving(right.bar([0, 0, 0.5], 0, width=0.4, color=colors))
+        self.lines = [moving(ax.axhline(color=COLORS["p"])) for ax in (middle, right)]
 
     def update(self, mean, scale, x):
         means = np.append(self.means, mean)[:, None]
@@ -79,21 +65,16 @@ class ELBO(Scene):
         elbo = expected - kl
         evidence = float(self.model.log_prob(np.array([x])))
         centre, variance = self.model.posterior_moments(np.array([x]))
-        self.posterior.set_ydata(normal(self.zs, centre[0], np.sqrt(variance[0, 0])))
-        ys = np.minimum(normal(self.zs, mean, scale), 10)
-        self.q.set_ydata(ys)
-        plots.set_fill(self.shade, self.zs, 0, ys)
-        self.curve.set_ydata(elbo[:-1])
-        self.dot.set_data([mean], [elbo[-1]])
-        self.gap.set_data([mean, mean], [elbo[-1], evidence])
+        self.posterior.move(self.zs, normal(self.zs, centre[0], np.sqrt(variance[0, 0])))
+        self.q.move(self.zs, np.minimum(normal(self.zs, mean, scale), 10))
+        self.elbo.move(self.means, elbo[:-1])
+        self.dot.move(mean, elbo[-1])
+        self.gap.move([mean, mean], [elbo[-1], evidence])
         for line in self.lines:
             line.set_ydata([evidence, evidence])
-        tops = (0, expected[-1], elbo[-1])
-        for bar, top, height in zip(
-            self.bars, tops, (expected[-1], -kl[-1], evidence - elbo[-1]), strict=True
-        ):
-            bar.set_y(top)
-            bar.set_height(height)
+        heights = expected[-1], -kl[-1], evidence - elbo[-1]
+        for bar, y, height in zip(self.bars, (0, expected[-1], elbo[-1]), heights, strict=True):
+            bar.set(y=y, height=height)
         return {
             "E log p(x|z)": expected[-1],
             "KL(q‖prior)": kl[-1],
@@ -106,11 +87,6 @@ class ELBO(Scene):
 def model() -> LinearGaussian:
     """Return the model: z ~ N(0, 1), x given z ~ N(z, 0.8^2)."""
     return LinearGaussian([[1.0]], scale=0.8)
-
-
-def normal(z, mean, scale):
-    """The density of N(mean, scale^2) at ``z``."""
-    return np.exp(-(((z - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
 
 
 # Explorer: iwae
@@ -146,29 +122,24 @@ class IWAE(Scene):
         self.noise = np.random.default_rng(0).normal(size=(REPEATS, KS[-1]))
         left, right = fig.subplots(1, 2)
         self.left = left
-        left.set(title=f"{REPEATS:,} estimates of log p(x)", xlim=BINS[[0, -1]], ylim=(0, 1))
-        left.set(xlabel="nats (the first bar: −6 or less)", ylabel="share of the estimates")
-        right.set(title="Their mean", xlabel="k", ylabel="nats", xscale="log", ylim=(-8, -1))
+        nats = ("nats (the first bar: −6 or less)", *BINS[[0, -1]])
+        panel(left, f"{REPEATS:,} estimates of log p(x)", nats, ("share of the estimates", 0, 1))
+        left.axvline(self.evidence, color=COLORS["p"])
+        key(left, 0.66, 0.9, {"log p(x)": "p"}, ha="left", va="bottom")
+        style = {"width": np.diff(BINS), "color": COLORS["q"], "alpha": 0.6}
+        self.bars = moving(left.bar(BINS[:-1], 0, align="edge", **style))
+        self.line = moving(left.axvline(color=COLORS["q"], linestyle="--"))
+
+        ks = ("k", KS[-1] ** -0.05, KS[-1] ** 1.05)
+        panel(right, "Their mean", ks, ("nats", -8, -1), xscale="log")
         right.set_xticks(KS, KS)
         right.minorticks_off()
-        left.axvline(self.evidence, color=COLORS["p"])
         right.axhline(self.evidence, color=COLORS["p"])
-        plots.label(left, 0.66, 0.9, "log p(x)", "p", ha="left", transform=left.transAxes)
         plots.label(right, KS[-1], self.evidence + 0.1, "log p(x)", "p", ha="right")
-        self.bars = left.bar(BINS[:-1], 0 * BINS[:-1], np.diff(BINS), align="edge",
-                             color=COLORS["q"], alpha=0.6)  # fmt: skip
-        self.line = left.axvline(0, color=COLORS["q"], linestyle="--")
-        (self.curve,) = right.plot(KS, 0 * np.array(KS), "o-", color=COLORS["q"])
-        (self.ring,) = right.plot([1], [0], "o", color=COLORS["q"], markersize=13)
-        return [self.bars, self.line, self.curve, self.ring]
+        self.means, self.ring = curve(right, "q", marker="o"), dot(right, "q", 13)
 
     def update(self, k, mean, scale):
-        z = mean + scale * self.noise
-        # log p(x, z) / q(z): the model's formula in NumPy, quicker here than a tensor's
-        s = self.model.scale
-        log_weights = np.log(scale / s) - np.log(2 * np.pi) / 2
-        log_weights = log_weights + (self.noise**2 - z**2 - ((X - z) / s) ** 2) / 2
-        estimates = importance_bounds(log_weights)
+        estimates = importance_bounds(log_weights(self.model, self.noise, mean, scale))
         means = {size: values.mean() for size, values in estimates.items()}
         counts, _ = np.histogram(np.clip(estimates[k], BINS[0], BINS[-1]), BINS)
         for bar, count in zip(self.bars, counts, strict=True):
@@ -176,8 +147,8 @@ class IWAE(Scene):
         highest = counts.max() / REPEATS
         self.left.set_ylim(0, next(top for top in TOPS if highest < 0.9 * top))
         self.line.set_xdata([means[k]] * 2)
-        self.curve.set_ydata(list(means.values()))
-        self.ring.set_data([k], [means[k]])
+        self.means.move(KS, list(means.values()))
+        self.ring.move(k, means[k])
         expected, kl = self.model.elbo_terms([X], [mean], [[scale**2]])
         error = estimates[k].std() / np.sqrt(REPEATS)
         return {
@@ -187,6 +158,12 @@ class IWAE(Scene):
             "log p(x)": self.evidence,
             "left to gain": self.evidence - means[k],
         }
+
+
+def log_weights(model, noise, mean, scale):
+    """``log p(X, z) - log q(z)`` for ``z = mean + scale * noise``, of the shape of ``noise``."""
+    z = mean + scale * noise
+    return log_normal(z) + log_normal(X, z, model.scale) - log_normal(z, mean, scale)
 
 
 def importance_bounds(log_weights) -> dict[int, np.ndarray]:
@@ -225,21 +202,17 @@ class MeanField(Scene):
     def stage(self, fig):
         self.noises = np.linspace(0.1, 2, 77)
         left, right = fig.subplots(1, 2, width_ratios=[1, 1.2])
-        left.set(title="Posterior and best q", xlabel="z1", ylabel="z2", xlim=(-3, 3))
-        left.set(ylim=(-3, 3), aspect="equal")
+        panel(left, "Posterior and best q", ("z1", -3, 3), ("z2", -3, 3), aspect="equal")
         plots.label(left, -2.8, 2.5, "posterior", "p", ha="left")
         plots.label(left, -2.8, -2.8, "q", "q", ha="left")
-        right.set(title="What q cannot reach", xlabel="noise in x", ylabel="gap (nats)")
-        right.set(xlim=(0, 2), ylim=(-0.05, 3))
+        self.exact = [curve(left, "p") for _ in (1, 2)]
+        self.best = [curve(left, "q", linestyle="--") for _ in (1, 2)]
+
+        panel(right, "What q cannot reach", ("noise in x", 0, 2), ("gap (nats)", -0.05, 3))
         plots.label(right, 1.9, 0.08, "full covariance", ha="right", fontsize=10)
-        plots.label(right, 0.97, 0.9, "diagonal covariance", "q", ha="right", fontsize=10,
-                    transform=right.transAxes)  # fmt: skip
+        key(right, 0.97, 0.9, {"diagonal covariance": "q"}, va="bottom", fontsize=10)
         right.plot(self.noises, 0 * self.noises, color=COLORS["mixture"], linestyle="--")
-        self.exact = [left.plot([], [], color=COLORS["p"])[0] for _ in (1, 2)]
-        self.best = [left.plot([], [], color=COLORS["q"], linestyle="--")[0] for _ in (1, 2)]
-        (self.curve,) = right.plot(self.noises, 0 * self.noises, color=COLORS["q"])
-        (self.dot,) = right.plot([0], [0], "o", color=COLORS["q"], markersize=11)
-        return [*self.exact, *self.best, self.curve, self.dot]
+        self.gaps, self.dot = curve(right, "q"), dot(right, "q", 11)
 
     def update(self, weight, noise, family):
         model = LinearGaussian([[1.0, weight]], scale=noise)
@@ -247,12 +220,12 @@ class MeanField(Scene):
         best = covariance if family == FULL else best_diagonal(covariance)
         for lines, matrix in ((self.exact, covariance), (self.best, best)):
             for line, deviations in zip(lines, (1, 2), strict=True):
-                line.set_data(*ellipse(mean, matrix, deviations))
+                line.move(*ellipse(mean, matrix, deviations))
         expected, kl = model.elbo_terms([X], mean, best)
         evidence = float(model.log_prob(np.array([X])))
         gap = abs(evidence - float(expected - kl))
-        self.curve.set_ydata([diagonal_gap(weight, s) for s in self.noises])
-        self.dot.set_data([noise], [gap])
+        self.gaps.move(self.noises, [diagonal_gap(weight, s) for s in self.noises])
+        self.dot.move(noise, gap)
         correlation = covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
         return {
             "log p(x)": evidence,

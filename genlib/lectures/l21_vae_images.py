@@ -1,13 +1,13 @@
 """Lecture 21: a VAE on real digits."""
 
-import ipywidgets as widgets
 import numpy as np
 
 from genlib import data, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.likelihood.bounds import water_level
 from genlib.plots import COLORS
-from genlib.widgets import Scene, scene, slider
+from genlib.widgets import Scene, log_slider, scene, slider
+from genlib.widgets.artists import curve, dot, key, moving, panel, shade
 
 # Explorer: beta_vae
 
@@ -31,9 +31,7 @@ class BetaVAE(Scene):
 
     def controls(self):
         return {
-            "beta": widgets.FloatLogSlider(
-                value=1, base=10, min=-1, max=3, step=0.05, description="beta"
-            ),  # fmt: skip
+            "beta": log_slider("beta", 1, -1, 3, 0.05),
             "digit": slider("the digit", 3, 0, 9, 1),
         }
 
@@ -47,25 +45,20 @@ class BetaVAE(Scene):
         self.noise = np.random.default_rng(3).normal(size=(3, len(self.variances)))
 
         left, middle, right = fig.subplots(1, 3, width_ratios=[1.3, 1.1, 1.1])
-        self.xs = np.arange(1, SHOWN + 1)
-        shown = self.variances[:SHOWN]
-        left.set(title="Variance by direction", xlabel="principal direction", yscale="log")
-        left.set(xlim=(1, SHOWN), ylim=(0.001, 100), ylabel="variance")
-        left.plot(self.xs, shown, color=COLORS["real"])
-        self.kept = plots.fill(left, self.xs, shown, shown, "highlight", 0.6)
-        (self.level,) = left.plot([1, SHOWN], [1, 1], color=COLORS["mixture"], linestyle="--")
-        plots.label(left, 0.97, 0.97, "the level: beta · scale²", ha="right", va="top",
-                    fontsize=10, transform=left.transAxes)  # fmt: skip
+        xs, ys = ("principal direction", 1, SHOWN), ("variance", 0.001, 100)
+        panel(left, "Variance by direction", xs, ys, yscale="log")
+        left.plot(np.arange(1, SHOWN + 1), self.variances[:SHOWN], color=COLORS["real"])
+        key(left, 0.97, 0.97, {"the level: beta · scale²": "mixture"}, fontsize=10)
+        self.kept, self.level = shade(left, "highlight", 0.6), curve(left, "mixture", ls="--")
 
         levels = np.geomspace(0.1, 1000, 81) * PIXEL_SCALE**2
         rates, distortions = np.array([self.totals(level) for level in levels]).T
-        middle.set(title="The trade-off", xlabel="rate (nats)", ylabel="distortion")
-        middle.set(xlim=(-6, rates.max()), ylim=(0, 1.1 * distortions.max()))
+        ys = ("distortion", 0, 1.1 * distortions.max())
+        panel(middle, "The trade-off", ("rate (nats)", -6, rates.max()), ys)
         middle.plot(rates, distortions, color=COLORS["mixture"])
-        (self.dot,) = middle.plot([0], [0], "o", color=COLORS["highlight"], markersize=11)
-        self.sheet = plots.images(right, np.zeros((4, SIDE, SIDE)), columns=2)
+        self.dot = dot(middle, "highlight", 11)
+        self.sheet = moving(plots.images(right, np.zeros((4, SIDE, SIDE)), columns=2))
         right.set_title("digit, its return;\ntwo samples", fontsize=11)
-        return [self.kept, self.level, self.dot, self.sheet]
 
     def totals(self, level):
         rate, distortion = water_level(self.variances, level)
@@ -75,21 +68,15 @@ class BetaVAE(Scene):
         level = beta * PIXEL_SCALE**2
         rate, distortion = water_level(self.variances, level)
         shown = self.variances[:SHOWN]
-        plots.set_fill(self.kept, self.xs, np.minimum(level, shown), shown)
-        self.level.set_ydata([level, level])
-        self.dot.set_data([rate.sum()], [distortion.sum()])
+        self.kept.move(np.arange(1, SHOWN + 1), np.minimum(level, shown), shown)
+        self.level.move([1, SHOWN], [level, level])
+        self.dot.move(rate.sum(), distortion.sum())
         kept = self.variances - distortion  # the decoder's squared weights
         share = kept / np.maximum(self.variances, 1e-12)
-        place = self.directions @ (self.digits[digit] - self.centre)
+        code = share * (self.directions @ (self.digits[digit] - self.centre))
         spread = np.sqrt(share * distortion)  # decoded, of one draw from q(z|x)
-        coordinates = np.stack(
-            [
-                share * place + spread * self.noise[0],
-                np.sqrt(kept) * self.noise[1],
-                np.sqrt(kept) * self.noise[2],
-            ]
-        )
-        decoded = self.centre + coordinates @ self.directions
+        codes = [code + spread * self.noise[0], *np.sqrt(kept) * self.noise[1:]]
+        decoded = self.centre + np.stack(codes) @ self.directions
         pictures = np.concatenate([self.digits[digit][None], decoded])
         self.sheet.set_data(plots.sheet(pictures.reshape(-1, SIDE, SIDE), columns=2))
         return {

@@ -2,7 +2,6 @@
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 
 from genlib import plots
@@ -12,6 +11,7 @@ from genlib.likelihood.made import masks
 from genlib.likelihood.pixel_cnn import pixel_mask
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, moving, panel, strokes, words
 
 # Explorer: made_masks
 
@@ -23,17 +23,15 @@ ORDERS = {
     "1 3 5 2 4": (0, 2, 4, 1, 3),
     "3 2 4 1 5": (2, 1, 3, 0, 4),
 }
-# Layers from below: inputs, hidden units, outputs.
+# Layers from below: inputs, hidden units, outputs; and where on the picture their units are.
 SIZES = (DIM, *HIDDEN, DIM)
-PLACES = [np.c_[np.linspace(0, 1, n + 2)[1:-1], np.full(n, row)] for row, n in enumerate(SIZES)]
+UNITS = [np.c_[np.linspace(0, 1, n + 2)[1:-1], np.full(n, row)] for row, n in enumerate(SIZES)]
 _SEEN, _OFF = COLORS["p"], "#d0d0d0"
 
 
 @scene("made_masks")
 class MADEMasks(Scene):
-    """A small MADE as a drawing: which units its masks connect, and what each output therefore
-    sees.
-    """
+    """A small MADE as a drawing: which units its masks connect, and what an output thus sees."""
 
     title = "The masks of a small MADE"
     alt = (
@@ -52,46 +50,33 @@ class MADEMasks(Scene):
         }
 
     def stage(self, fig):
-        net, table = fig.subplots(1, 2, width_ratios=[1.5, 1])
-        self.net, self.table = net, table
-        net.set(xlim=(0, 1), ylim=(-0.45, 3.45), xticks=[], yticks=range(4))
-        net.set_yticklabels(["inputs", "hidden", "hidden", "outputs"])
-        net.set_title("Paths to the output")
+        net, self.table = fig.subplots(1, 2, width_ratios=[1.5, 1])
+        layers = ["inputs", "hidden", "hidden", "outputs"]
+        still = {"xticks": [], "yticks": range(4), "yticklabels": layers}
+        panel(net, "Paths to the output", ("", 0, 1), ("", -0.45, 3.45), **still)
         net.grid(False)
         net.spines[:].set_visible(False)
         net.tick_params(length=0)
-        self.lines = LineCollection([], linewidths=1.4, zorder=1)
-        net.add_collection(self.lines, autolim=False)
-        self.dots = net.scatter(*np.concatenate(PLACES).T, s=420, zorder=2, linewidths=1.5)
-        self.texts = [
-            net.text(x, y, "", ha="center", va="center", fontsize=10, zorder=3)
-            for x, y in np.concatenate(PLACES)
-        ]
-        table.set(xlabel="input", ylabel="output, in the same order")
-        table.set(xlim=(-0.55, DIM - 0.45), ylim=(DIM - 0.45, -0.55))
-        table.set_title("Which output sees which input")
-        table.grid(False)
-        table.set_aspect("equal")
-        self.cells = table.pcolormesh(
-            np.arange(DIM + 1) - 0.5, np.arange(DIM + 1) - 0.5, np.zeros((DIM, DIM)),
-            cmap=plots.BELIEF, vmin=-1, vmax=1, edgecolors="#8c8c8c", linewidth=0.6,
-        )  # fmt: skip
-        self.row = table.plot([], [], color=COLORS["q"], linewidth=3)[0]
-        return [self.lines, self.dots, *self.texts, self.cells, self.row]
+        self.lines = strokes(net, linewidths=1.4, zorder=1)
+        self.dots = moving(net.scatter(*np.concatenate(UNITS).T, s=420, zorder=2, linewidths=1.5))
+        style = {"va": "center", "fontsize": 10, "fontweight": "normal"}
+        self.texts = [words(net, "black", **style) for _ in range(sum(SIZES))]
+
+        self.cells = _cells(self.table, DIM, DIM, cmap=plots.BELIEF, vmin=-1, vmax=1, linewidth=0.6)
+        xs, ys = ("", -0.55, DIM - 0.45), ("output, in the same order", DIM - 0.45, -0.55)
+        panel(self.table, "Which output sees which input", xs, ys)
+        self.row = curve(self.table, "q", linewidth=3)
 
     def update(self, order, output, seed):
         order = np.array(ORDERS[order])
         layers = masks(order, HIDDEN, seed)
-        useful = _useful(layers, output - 1)
-        self._draw_network(order, layers, useful, output - 1)
+        self._draw_network(order, layers, _useful(layers, output - 1), output - 1)
 
         seen = np.linalg.multi_dot(layers).T > 0  # (output, input)
         self.cells.set_array(seen[np.ix_(order, order)].astype(float))
-        row = int(np.argsort(order)[output - 1])
-        left, top = -0.5, row - 0.5
-        self.row.set_data(
-            [left, DIM - 0.5, DIM - 0.5, left, left], [top, top, top + 1, top + 1, top]
-        )
+        left, top = -0.5, int(np.argsort(order)[output - 1]) - 0.5
+        across, down = [left, left + DIM, left + DIM, left, left], [top, top, top + 1, top + 1, top]
+        self.row.move(across, down)
         # The ticks belong to the still part of the picture, which is kept by the axes' labels.
         names = [f"x{1 + d}" for d in order]
         self.table.set_xticks(range(DIM), names)
@@ -106,7 +91,7 @@ class MADEMasks(Scene):
         ends, colors = [], []
         for below, mask in enumerate(layers):
             for i, j in np.argwhere(mask):
-                ends.append((PLACES[below][i], PLACES[below + 1][j]))
+                ends.append((UNITS[below][i], UNITS[below + 1][j]))
                 colors.append(_SEEN if useful[below][i] and useful[below + 1][j] else _OFF)
         first = np.argsort([color != _OFF for color in colors], kind="stable")  # grey ones below
         self.lines.set_segments([ends[k] for k in first])
@@ -115,13 +100,12 @@ class MADEMasks(Scene):
         faces = np.where(flags, "#DCEAF5", "#FFFFFF").astype(object)
         edges = np.where(flags, _SEEN, _OFF).astype(object)
         faces[len(flags) - DIM + output], edges[len(flags) - DIM + output] = "#F7DCC8", COLORS["q"]
-        self.dots.set_facecolors(list(faces))
-        self.dots.set_edgecolors(list(edges))
-        place = 1 + np.argsort(order)
+        self.dots.set(facecolors=list(faces), edgecolors=list(edges))
         names = [f"x{d + 1}" for d in range(DIM)]
-        labels = [*names, *(str(m) for layer in _degrees(place, layers) for m in layer), *names]
-        for text, label in zip(self.texts, labels, strict=True):
-            text.set_text(label)
+        degrees = (str(m) for layer in _degrees(1 + np.argsort(order), layers) for m in layer)
+        labels = [*names, *degrees, *names]
+        for text, at, label in zip(self.texts, np.concatenate(UNITS), labels, strict=True):
+            text.move(*at, label)
 
 
 _ALL = sum(a * b for a, b in zip(SIZES[:-1], SIZES[1:], strict=True))
@@ -135,12 +119,20 @@ def _useful(layers, output):
     return flags
 
 
-def _degrees(place, layers):
-    """The degrees of the hidden units: how many inputs, in order, a unit may see."""
-    below = place
+def _degrees(below, layers):
+    """The degrees of the hidden units, from the inputs': how many inputs, in order, one may see."""
     for mask in layers[:-1]:
         below = (mask * below[:, None]).max(0).astype(int)
         yield below
+
+
+def _cells(ax, rows, columns, **style):
+    """Square cells around whole numbers, row 0 on top, for ``set_array`` of ``(rows, columns)``."""
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
+    ax.grid(False)
+    edges = np.arange(columns + 1) - 0.5, np.arange(rows + 1) - 0.5
+    style = {"edgecolors": "#8c8c8c"} | style
+    return moving(ax.pcolormesh(*edges, np.zeros((rows, columns)), **style))
 
 
 # Explorer: receptive_field
@@ -174,19 +166,13 @@ class ReceptiveField(Scene):
 
     def stage(self, fig):
         ax = fig.subplots()
-        edges = np.arange(COLUMNS + 1) - 0.5, np.arange(ROWS + 1) - 0.5
-        self.cells = ax.pcolormesh(
-            *edges, np.zeros((ROWS, COLUMNS)), cmap=COLORS_OF, vmin=-0.5, vmax=3.5,
-            edgecolors="white", linewidth=1.5,
-        )  # fmt: skip
-        ax.set(xlim=(-0.5, COLUMNS - 0.5), ylim=(ROWS - 0.5, -0.5), xlabel="column", ylabel="row")
-        ax.set_aspect("equal")
-        ax.grid(False)
+        colors = {"cmap": COLORS_OF, "vmin": -0.5, "vmax": 3.5}
+        self.cells = _cells(ax, ROWS, COLUMNS, edgecolors="white", linewidth=1.5, **colors)
+        panel(ax, "", "column", "row")
         names = {"the pixel": 3, "seen": 2, "before it, unseen": 1, "after it": 0}
         for name, level in names.items():
             ax.plot([], [], "s", color=COLORS_OF(level), markersize=11, label=name)
         fig.legend(loc="outside upper center", ncols=4, fontsize=10, handletextpad=0.2)
-        return [self.cells]
 
     def update(self, stacks, layers, kernel, row, column):
         seen = receptive_field((ROWS, COLUMNS), (row, column), layers, kernel, stacks == TWO)
@@ -202,7 +188,7 @@ class ReceptiveField(Scene):
 
 
 def receptive_field(shape, pixel, layers, half, two_stacks) -> np.ndarray:
-    """Which places of an image ``shape`` (rows, columns) the output at ``pixel`` depends on.
+    """Which pixels of an image ``shape`` (rows, columns) the output at ``pixel`` depends on.
 
     ``layers`` masked convolutions of ``2 half + 1`` squared, the first with mask A: found by going
     from the output back to the image, layer by layer.
@@ -222,7 +208,7 @@ def receptive_field(shape, pixel, layers, half, two_stacks) -> np.ndarray:
 
 
 def _reach(flags, steps):
-    """The places that lie one of ``steps`` (down, right) from a flagged one."""
+    """The pixels that lie one of ``steps`` (down, right) from a flagged one."""
     rows, columns = flags.shape
     found = np.zeros_like(flags)
     for down, right in steps:

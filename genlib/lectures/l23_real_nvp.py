@@ -2,12 +2,12 @@
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.collections import LineCollection
 
 from genlib.check import Choice, Function, Number, exercise
 from genlib.likelihood.real_nvp import AffineCoupling
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import image, moving, panel, strokes
 
 # Explorer: coupling_layers
 
@@ -18,9 +18,7 @@ PIXELS = 80
 
 @scene("coupling_layers")
 class CouplingLayers(Scene):
-    """Four coupling layers that bend a grid, one after the other, and the density they
-    carry along.
-    """
+    """Four coupling layers that bend a grid in turn, and the density that they carry along."""
 
     title = "Coupling layers, one after the other"
     alt = (
@@ -39,26 +37,20 @@ class CouplingLayers(Scene):
         }
 
     def stage(self, fig):
-        left, right = fig.subplots(1, 2, sharey=True)
-        for ax in (left, right):
-            ax.set(xlim=EXTENT[:2], ylim=EXTENT[2:], xlabel="$x_1$")
-        left.set(title="The grid", ylabel="$x_2$")
-        right.set_title("The density")
-        right.grid(False)
         fine, lines = np.linspace(-3, 3, 61), np.arange(-3, 3.01, SIDE)
         flat = np.stack(np.meshgrid(lines, fine, indexing="ij"), -1)  # (lines, points, 2)
         self.grid = np.concatenate([flat, flat[..., ::-1]]).astype(np.float32)
-        self.net = LineCollection([], colors=COLORS["mixture"], linewidths=0.8)
-        left.add_collection(self.net, autolim=False)
         ticks = EXTENT[0] + (np.arange(PIXELS) + 0.5) * (EXTENT[1] - EXTENT[0]) / PIXELS
         self.pixels = np.stack(np.meshgrid(ticks, ticks), -1).reshape(-1, 2).astype(np.float32)
-        self.heat = right.imshow(
-            np.zeros((PIXELS, PIXELS)), origin="lower", extent=EXTENT, cmap="Blues", vmin=0,
-            vmax=0.25, interpolation="bilinear", aspect="auto",
-        )  # fmt: skip
-        (self.cell,) = left.fill([0], [0], color=COLORS["highlight"], alpha=0.9)
-        (self.outline,) = right.fill([0], [0], fill=False, edgecolor=COLORS["highlight"], lw=2)
-        return [self.net, self.heat, self.cell, self.outline]
+
+        left, right = fig.subplots(1, 2, sharey=True)
+        panel(left, "The grid", ("$x_1$", *EXTENT[:2]), ("$x_2$", *EXTENT[2:]))
+        self.net = strokes(left, linewidths=0.8)
+        (self.cell,) = moving(left.fill([0], [0], color=COLORS["highlight"], alpha=0.9))
+        self.heat = image(right, EXTENT, cmap="Blues", vmin=0, vmax=0.25, interpolation="bilinear")
+        panel(right, "The density", ("$x_1$", *EXTENT[:2]), ("", *EXTENT[2:])).grid(False)
+        edge = {"fill": False, "edgecolor": COLORS["highlight"], "linewidth": 2}
+        (self.outline,) = moving(right.fill([0], [0], **edge))
 
     def update(self, depth, strength, across, up):
         # A layer of strength 0 is the identity: one graph serves every depth.
@@ -66,9 +58,7 @@ class CouplingLayers(Scene):
         cell = np.float32([across, up]) + SIDE * _around()
         centre = np.float32([[across + SIDE / 2, up + SIDE / 2]])
         points = np.concatenate([centre, cell, self.grid.reshape(-1, 2)])
-        bent, log_det, log_density = (
-            value.numpy() for value in _bend(strengths, points, self.pixels)
-        )
+        bent, log_det, log_density = (v.numpy() for v in _bend(strengths, points, self.pixels))
         bent_cell, bent_grid = bent[1 : 1 + len(cell)], bent[1 + len(cell) :]
         self.net.set_segments(bent_grid.reshape(self.grid.shape))
         self.cell.set_xy(bent_cell)

@@ -1,11 +1,12 @@
 """Lecture 24: learning with few labels."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
+from scipy.special import expit
 
 from genlib.check import Choice, Function, Number, exercise
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, moving, panel, strokes
 
 # Explorer: few_labels
 
@@ -18,9 +19,7 @@ CLASS_COLORS = (COLORS["real"], COLORS["highlight"])
 
 @scene("few_labels")
 class FewLabels(Scene):
-    """Two labelled points and many without a label: what a mixture makes of them, and
-    when it errs.
-    """
+    """Two labelled points and many unlabelled: what a mixture makes of them, and when it errs."""
 
     title = "One label a class, and many points without one"
     alt = (
@@ -40,21 +39,18 @@ class FewLabels(Scene):
 
     def stage(self, fig):
         left, right = fig.subplots(1, 2, width_ratios=[1.4, 1])
-        left.set(
-            title="The plane", xlabel="$x_1$", ylabel="$x_2$", xlim=(-4.5, 4.5), ylim=(-3.8, 3.8)
-        )
-        right.set(title="Accuracy, ten draws", xlim=(-0.4, 1.4), ylim=(0, 1.05), xticks=[0, 1])
-        right.set_xticklabels(["labels alone", "with unlabelled"])
-        self.cloud = left.scatter([], [], s=8, color=COLORS["mixture"], alpha=0.4, linewidths=0)
-        self.marks = left.scatter([0], [0], s=110, edgecolor="black", zorder=4)
-        (self.alone,) = left.plot([], [], ":", color=COLORS["mixture"], linewidth=2)
-        (self.together,) = left.plot([], [], color=COLORS["q"], linewidth=2.5)
-        self.pairs = LineCollection([], colors=COLORS["mixture"], linewidths=1, alpha=0.6)
-        right.add_collection(self.pairs, autolim=False)
-        (self.chosen,) = right.plot([0, 1], [0, 0], "o-", color=COLORS["q"], linewidth=2.5)
+        panel(left, "The plane", ("$x_1$", -4.5, 4.5), ("$x_2$", -3.8, 3.8))
+        grey = {"s": 8, "color": COLORS["mixture"], "alpha": 0.4, "linewidths": 0}
+        self.cloud = moving(left.scatter([], [], **grey))
+        self.marks = moving(left.scatter([0], [0], s=110, edgecolor="black", zorder=4))
+        self.alone = curve(left, "mixture", linestyle=":")
+        self.together = curve(left, "q", linewidth=2.5)
+
+        ticks = {"xticks": [0, 1], "xticklabels": ["labels alone", "with unlabelled"]}
+        panel(right, "Accuracy, ten draws", ("", -0.4, 1.4), ("", 0, 1.05), **ticks)
+        self.pairs = strokes(right, linewidths=1, alpha=0.6)
+        self.chosen = curve(right, "q", marker="o", linewidth=2.5)
         self.cache = {}
-        moving = [self.cloud, self.marks, self.alone, self.together]
-        return [*moving, self.pairs, self.chosen]
 
     def update(self, unlabelled, draw, world):
         if (unlabelled, world) not in self.cache:
@@ -64,12 +60,11 @@ class FewLabels(Scene):
         (alone, together), scores = self.cache[unlabelled, world]
         x, y = labelled(draw - 1, world)
         self.cloud.set_offsets(points()[:unlabelled])
-        self.marks.set_offsets(x)
-        self.marks.set_facecolor([CLASS_COLORS[label] for label in y])
-        self.alone.set_data(*border(alone[draw - 1]))
-        self.together.set_data(*border(together[draw - 1]))
+        self.marks.set(offsets=x, facecolor=[CLASS_COLORS[label] for label in y])
+        self.alone.move(*border(alone[draw - 1]))
+        self.together.move(*border(together[draw - 1]))
         self.pairs.set_segments([[(0, a), (1, b)] for a, b in scores])
-        self.chosen.set_ydata(scores[draw - 1])
+        self.chosen.move([0, 1], scores[draw - 1])
         mean = scores.mean(0)
         return {
             "this draw, labels alone": f"{scores[draw - 1, 0]:.0%}",
@@ -80,7 +75,7 @@ class FewLabels(Scene):
 
 
 def points(n=MOST, seed=0):
-    """``n`` points of two heaps, side by side, ``(n, 2)``."""
+    """``n`` points of two Gaussians, side by side, ``(n, 2)``."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 2)) * [0.6, 1.2] + np.c_[rng.choice([-1.5, 1.5], n), np.zeros(n)]
 
@@ -115,7 +110,7 @@ def learn(unlabelled, world):
     for _ in range(40 if unlabelled else 0):
         squares = ((every[:, :, None] - means[:, None]) ** 2).sum(-1)
         lead = (squares[..., 0] - squares[..., 1]) / 2 / variance
-        second = 1 / (1 + np.exp(-np.clip(lead, -50, 50)))
+        second = expit(lead)
         belief = np.stack([1 - second, second], -1)
         belief[:, : x.shape[1]] = known
         means = np.swapaxes(belief, 1, 2) @ every / belief.sum(1)[..., None]

@@ -1,6 +1,5 @@
 """Lecture 31: the Wasserstein GAN."""
 
-import ipywidgets
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,19 +9,23 @@ from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import wasserstein
 from genlib.gans import WGAN
+from genlib.lectures.maths import mixture, normal
 from genlib.plots import COLORS
-from genlib.widgets import Scene, scene, slider
+from genlib.widgets import Scene, log_slider, scene, slider
+from genlib.widgets.artists import curve, density, dot, panel
 
 # Explorer: clipped_critic
 
 SMALLEST, LARGEST = 0.01, 1.0
+# By homogeneity the best unit has its larger weight on the side of the box: all of those.
+_ALONG, _ONES = np.linspace(-1, 1, 201), np.ones(201)
+SLOPES = np.concatenate([_ONES, -_ONES, _ALONG, _ALONG])
+BIASES = np.concatenate([_ALONG, _ALONG, _ONES, -_ONES])
 
 
 @scene("clipped_critic")
 class ClippedCritic(Scene):
-    """The best critic whose weights lie in a box, beside the best one of slope 1:
-    WGAN's clipping.
-    """
+    """The best critic with weights in a box, WGAN's clipping, beside the best one of slope 1."""
 
     title = "The best critic in a box of weights"
     alt = (
@@ -35,9 +38,7 @@ class ClippedCritic(Scene):
 
     def controls(self):
         return {
-            "clip": ipywidgets.FloatLogSlider(
-                value=0.1, min=-2, max=0, step=0.1, description="clip c"
-            ),
+            "clip": log_slider("clip c", 0.1, -2, 0, 0.1),
             "width": slider("hidden units", 64, 8, 128, 8),
             "shift": slider("shift of Q", 0.0, -3.0, 3.0, 0.1),
         }
@@ -45,63 +46,61 @@ class ClippedCritic(Scene):
     def stage(self, fig):
         xs = self.xs = np.linspace(-7, 7, 701)
         self.step = xs[1] - xs[0]
-        bells = tfd.Normal(np.float64([-2.0, 2.6]), np.float64([0.6, 0.6]))
-        p = tfd.MixtureSameFamily(tfd.Categorical(probs=np.float64([0.5, 0.5])), bells)
-        self.p = p.prob(xs).numpy()
-        # By homogeneity the best unit has its larger weight on the side of the box: all of those.
-        along, ones = np.linspace(-1, 1, 201), np.ones(201)
-        self.slope = np.concatenate([ones, -ones, along, along])
-        self.bias = np.concatenate([along, along, ones, -ones])
-        self.units = np.maximum(self.slope[:, None] * xs + self.bias[:, None], 0)
+        self.p = mixture(xs, [-2.0, 2.6], 0.6)
+        self.units = np.maximum(SLOPES[:, None] * xs + BIASES[:, None], 0)
 
         left, middle, right = fig.subplots(1, 3)
-        left.set(title="P and Q", xlabel="x", ylabel="density", xlim=(-6, 6), ylim=(0, 0.6))
+        panel(left, "P and Q", ("x", -6, 6), ("density", 0, 0.6))
         left.plot(xs, self.p, color=COLORS["p"])
         plots.fill(left, xs, 0, self.p, "p")
         plots.label(left, -2, 0.35, "P", "p", fontsize=13)
-        (self.q_line,) = left.plot(xs, xs, color=COLORS["q"])
-        self.q_fill = plots.fill(left, xs, 0, 0, "q")
-        self.q_name = plots.label(left, 0, 0.51, "Q", "q", fontsize=13)
-        middle.set(title="Two critics", xlabel="x", ylabel="f(x)", xlim=(-6, 6), ylim=(-4, 4))
-        (self.lipschitz,) = middle.plot(xs, xs, color=COLORS["critic"], linestyle="--")
-        (self.boxed,) = middle.plot(xs, xs, color=COLORS["critic"], linewidth=3)
-        right.set(title="Steepest slope", xlabel="clip c", xscale="log", yscale="log",
-                  xlim=(SMALLEST, LARGEST), ylim=(1e-4, 300))  # fmt: skip
+        self.q = density(left, "q", "Q")
+        panel(middle, "Two critics", ("x", -6, 6), ("f(x)", -4, 4))
+        self.lipschitz = curve(middle, "critic", linestyle="--")
+        self.boxed = curve(middle, "critic", linewidth=3)
+        logs = {"xscale": "log", "yscale": "log"}
+        panel(right, "Steepest slope", ("clip c", SMALLEST, LARGEST), ("", 1e-4, 300), **logs)
         right.axhline(1, color=COLORS["mixture"], linestyle=":")
         plots.label(right, 0.011, 1.2, "slope 1", ha="left", fontsize=10)
-        self.clips = np.geomspace(SMALLEST, LARGEST, 2)
-        (self.steepness,) = right.plot(self.clips, self.clips, color=COLORS["critic"])
-        (self.dot,) = right.plot([1], [1], "o", color=COLORS["critic"], markersize=9)
-        return [self.q_line, self.q_fill, self.q_name, self.lipschitz, self.boxed,
-                self.steepness, self.dot]  # fmt: skip
+        self.steepness, self.dot = curve(right, "critic"), dot(right, "critic")
 
     def update(self, clip, width, shift):
-        xs = self.xs
-        q = np.exp(-(((xs - 0.7 - shift) / 0.8) ** 2) / 2) / (0.8 * np.sqrt(2 * np.pi))
-        self.q_line.set_ydata(q)
-        plots.set_fill(self.q_fill, xs, 0, q)
-        self.q_name.set_position((0.7 + shift, 0.51))
+        xs, middle = self.xs, len(self.xs) // 2
+        q = normal(xs, 0.7 + shift, 0.8)
+        self.q.move(xs, q)
+        self.q.name.move(0.7 + shift, 0.51)
 
         gap = np.cumsum(self.p - q) * self.step  # F - G
         w1 = np.sum(np.abs(gap)) * self.step
         best = np.cumsum(-np.sign(gap)) * self.step
-        self.lipschitz.set_ydata(best - best[len(xs) // 2])
+        self.lipschitz.move(xs, best - best[middle])
 
-        gains = self.units @ (self.p - q) * self.step
-        unit = int(np.argmax(np.abs(gains)))
-        scale = width * clip**2 * np.sign(gains[unit])
+        unit, gain = best_unit(self.units, (self.p - q) * self.step)
+        scale = width * clip**2 * np.sign(gain)
         f = scale * self.units[unit]
-        self.boxed.set_ydata(f - f[len(xs) // 2])
-        steepest = abs(scale * self.slope[unit])
-        self.steepness.set_ydata(width * abs(self.slope[unit]) * self.clips**2)
-        self.dot.set_data([clip], [steepest])
-        value = abs(scale * gains[unit])
+        self.boxed.move(xs, f - f[middle])
+        steepest = abs(scale * SLOPES[unit])
+        clips = np.geomspace(SMALLEST, LARGEST, 2)
+        self.steepness.move(clips, width * abs(SLOPES[unit]) * clips**2)
+        self.dot.move(clip, steepest)
+        value = abs(scale * gain)
         return {
             "it reaches": f"{value:.4f}",
             "its steepest slope K": f"{steepest:.4f}",
             "reached / K": value / steepest,
             "W1": w1,
         }
+
+
+def best_unit(units, masses):
+    """Which of ``units`` (k, n), each a function at n points, gains most on signed ``masses`` (n,).
+
+    With weights in [-1, 1] a critic of one hidden layer gains most where every unit is that one:
+    with weights in [-c, c] and w units, w c² times as much. Returns it and its gain, of any sign.
+    """
+    gains = units @ masses
+    unit = int(np.argmax(np.abs(gains)))
+    return unit, gains[unit]
 
 
 # Exercises

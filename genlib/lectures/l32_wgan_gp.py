@@ -1,6 +1,5 @@
 """Lecture 32: WGAN with gradient penalty."""
 
-import ipywidgets
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,7 +8,8 @@ from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import WGANGP, penalties
 from genlib.plots import COLORS
-from genlib.widgets import Scene, scene, slider
+from genlib.widgets import Scene, log_slider, scene, slider
+from genlib.widgets.artists import curve, dot, key, panel
 
 # Explorer: slope_penalty
 
@@ -18,10 +18,8 @@ STEEPEST = 6.0
 
 
 @scene("slope_penalty")
-class SlopePenalty(Scene):
-    """Two Diracs and a linear critic that pays for a slope other than 1: WGAN-GP,
-    solved exactly.
-    """
+class GradientPenalty(Scene):
+    """Two Diracs and a linear critic that pays for a slope other than 1: WGAN-GP, exactly."""
 
     title = "What the gradient penalty lets a critic do"
     alt = (
@@ -35,60 +33,59 @@ class SlopePenalty(Scene):
 
     def controls(self):
         return {
-            "weight": ipywidgets.FloatLogSlider(
-                value=1.0, min=-1, max=1, step=0.1, description="lambda"
-            ),
+            "weight": log_slider("lambda", 1.0, -1, 1, 0.1),
             "distance": slider("distance t", 1.5, 0.0, FARTHEST, 0.1),
         }
 
     def stage(self, fig):
         left, middle, right = fig.subplots(1, 3)
-        self.xs = np.array([-1.0, 4.0])
-        left.set(title="The best critic", xlabel="x", ylabel="f(x)", xlim=(-1, 4), ylim=(-6, 3))
-        left.plot(self.xs, -self.xs, "--", color=COLORS["mixture"], linewidth=1.5)
+        panel(left, "The best critic", ("x", -1, 4), ("f(x)", -6, 3))
+        left.plot([-1, 4], [1, -4], "--", color=COLORS["mixture"], linewidth=1.5)
         plots.label(left, 3.9, -2.4, "slope 1", ha="right", fontsize=10)
-        (self.critic,) = left.plot(self.xs, self.xs, color=COLORS["critic"], linewidth=3)
-        left.plot([0], [0], "o", color=COLORS["real"], markersize=11)
+        left.plot(0, 0, "o", color=COLORS["real"], markersize=11)
         plots.label(left, 0.15, 0.3, "real", "real", ha="left")
-        (self.generated,) = left.plot([0], [0], "o", color=COLORS["generated"], markersize=11)
+        self.critic = curve(left, "critic", linewidth=3)
+        self.generated = dot(left, "generated", 11)
 
-        self.slopes = np.linspace(0, STEEPEST, 241)
-        middle.set(title="What it scores", xlabel="slope of f", ylabel="objective",
-                   xlim=(0, STEEPEST), ylim=(-6, 8))  # fmt: skip
-        (self.gap,) = middle.plot(self.slopes, self.slopes, "--", color=COLORS["mixture"])
-        (self.objective,) = middle.plot(self.slopes, self.slopes, color=COLORS["critic"])
-        (self.top,) = middle.plot([0], [0], "o", color=COLORS["critic"], markersize=9)
-        plots.label(middle, 0.03, 0.11, "dashed: no penalty", ha="left",
-                    fontsize=10, transform=middle.transAxes)  # fmt: skip
-        plots.label(middle, 0.03, 0.03, "with the penalty", "critic", ha="left",
-                    fontsize=10, transform=middle.transAxes)  # fmt: skip
+        panel(middle, "What it scores", ("slope of f", 0, STEEPEST), ("objective", -6, 8))
+        lines = {"dashed: no penalty": "mixture", "with the penalty": "critic"}
+        key(middle, 0.03, 0.11, lines, 0.08, fontsize=10)
+        self.gap = curve(middle, "mixture", linestyle="--")
+        self.objective, self.top = curve(middle, "critic"), dot(middle, "critic")
 
-        right.set(title="The pull it gives", xlabel="distance t", ylabel="best slope",
-                  xlim=(0, FARTHEST), ylim=(0, STEEPEST))  # fmt: skip
+        slopes = ("best slope", 0, STEEPEST)
+        panel(right, "The pull it gives", ("distance t", 0, FARTHEST), slopes)
         right.axhline(1, color=COLORS["mixture"], linestyle=":")
         plots.label(right, 2.95, 0.92, "the critic of W1", ha="right", va="top", fontsize=10)
-        self.distances = np.array([0.0, FARTHEST])
-        (self.pull,) = right.plot(self.distances, self.distances, color=COLORS["critic"])
-        (self.here,) = right.plot([0], [0], "o", color=COLORS["generated"], markersize=9)
-        return [self.critic, self.generated, self.gap, self.objective, self.top, self.pull,
-                self.here]  # fmt: skip
+        self.pull, self.here = curve(right, "critic"), dot(right, "generated")
 
     def update(self, weight, distance):
-        best = 1 + distance / (2 * weight)
-        value = distance * best - weight * (best - 1) ** 2
-        self.critic.set_ydata(-best * self.xs)
-        self.generated.set_data([distance], [-best * distance])
-        self.gap.set_ydata(distance * self.slopes)
-        self.objective.set_ydata(distance * self.slopes - weight * (self.slopes - 1) ** 2)
-        self.top.set_data([best], [value])
-        self.pull.set_ydata(1 + self.distances / (2 * weight))
-        self.here.set_data([distance], [best])
+        best = best_slope(weight, distance)
+        value = objective(best, weight, distance)
+        xs, slopes, distances = np.array([-1, 4]), np.linspace(0, STEEPEST, 241), [0, FARTHEST]
+        self.critic.move(xs, -best * xs)
+        self.generated.move(distance, -best * distance)
+        self.gap.move(slopes, distance * slopes)
+        self.objective.move(slopes, objective(slopes, weight, distance))
+        self.top.move(best, value)
+        self.pull.move(distances, [best_slope(weight, t) for t in distances])
+        self.here.move(distance, best)
         return {
             "best slope, 1 + t / 2λ": best,
             "gap of the scores": distance * best,
             "objective, t + t² / 4λ": value,
             "W1 = t": float(distance),
         }
+
+
+def objective(slope, weight, distance):
+    """What a critic that falls at ``slope`` scores: the gap less the penalty."""
+    return distance * slope - weight * (slope - 1) ** 2
+
+
+def best_slope(weight, distance):
+    """Where `objective` is highest."""
+    return 1 + distance / (2 * weight)
 
 
 # Exercises

@@ -3,14 +3,15 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
 from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import LSGAN
 from genlib.gans.lsgan import CODINGS
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import curve, density, dot, panel, words
 
 # Explorer: least_squares
 
@@ -20,9 +21,7 @@ SHIFTS = np.linspace(0, 6, 61)
 
 @scene("least_squares")
 class LeastSquares(Scene):
-    """The least-squares game in one dimension: three targets, the best critic, the generator's
-    pull.
-    """
+    """The least-squares game in 1-D: three targets, the best critic, the generator's pull."""
 
     title = "Three targets"
     alt = (
@@ -44,59 +43,49 @@ class LeastSquares(Scene):
         }
 
     def stage(self, fig):
-        real = tfd.Normal(np.float64(0), 1)
-        self.p = real.prob(XS).numpy()
         # One row for each shift: q, and the best critic's belief p / (p + q).
-        self.q = np.exp(-((XS - SHIFTS[:, None]) ** 2) / 2) / np.sqrt(2 * np.pi)
+        self.p, self.q = normal(XS), normal(XS, SHIFTS[:, None])
         self.share = self.p / (self.p + self.q)
         self.step = XS[1] - XS[0]
         self.divergence = np.sum((self.p - self.q) ** 2 / (self.p + self.q), 1) * self.step
 
         left, middle, right = fig.subplots(1, 3)
-        left.set(title="The best critic D", xlabel="x", xlim=(-4, 8), ylim=(-1.7, 2.0))
+        panel(left, "The best critic D", ("x", -4, 8), ("", -1.7, 2.0))
         left.axhline(0, color="#8c8c8c", linewidth=1)
         left.plot(XS, self.p, color=COLORS["p"])
         plots.fill(left, XS, 0, self.p, "p")
-        (self.q_line,) = left.plot(XS, XS, color=COLORS["q"])
-        self.q_fill = plots.fill(left, XS, 0, 0, "q")
-        (self.critic,) = left.plot(XS, XS, color=COLORS["critic"], linewidth=3)
-        (self.target,) = left.plot([-4, 8], [0, 0], ":", color=COLORS["q"])
-        self.name = plots.label(left, 7.9, 0, "c", "q", ha="right")
+        self.generated, self.critic = density(left, "q"), curve(left, "critic", linewidth=3)
+        self.target, self.name = curve(left, "q", linestyle=":"), words(left, "q", "c", ha="right")
 
-        middle.set(title="The generator's loss at x", xlabel="x", ylabel="(D(x) − c)² / 2",
-                   xlim=(-4, 8), ylim=(0, 2))  # fmt: skip
-        (self.loss,) = middle.plot(XS, XS, color=COLORS["q"])
-        (self.place,) = middle.plot([0], [0], "o", color=COLORS["q"], markersize=9)
+        loss = ("(D(x) − c)² / 2", 0, 2)
+        panel(middle, "The generator's loss at x", ("x", -4, 8), loss)
+        self.loss, self.at_shift = curve(middle, "q"), dot(middle, "q")
 
-        right.set(title="2 C(G)", xlabel="shift of Q", xlim=(0, 6), ylim=(0, 4))
-        (self.cost,) = right.plot(SHIFTS, SHIFTS, color=COLORS["q"], linewidth=6, alpha=0.4)
+        panel(right, "2 C(G)", ("shift of Q", 0, 6), ("", 0, 4))
         right.plot(SHIFTS, self.divergence, "--", color=COLORS["mixture"])
         plots.label(right, 5.9, 0.08, "dashed: the divergence", ha="right", fontsize=10)
-        (self.dot,) = right.plot([0], [0], "o", color=COLORS["q"], markersize=9)
-        return [self.q_line, self.q_fill, self.critic, self.target, self.name, self.loss,
-                self.place, self.cost, self.dot]  # fmt: skip
+        self.cost, self.dot = curve(right, "q", linewidth=6, alpha=0.4), dot(right, "q")
 
     def update(self, shift, a, b, c):
         row = int(round(shift / (SHIFTS[1] - SHIFTS[0])))
-        q, critic = self.q[row], a + (b - a) * self.share[row]
-        self.q_line.set_ydata(q)
-        plots.set_fill(self.q_fill, XS, 0, q)
-        self.critic.set_ydata(critic)
-        self.target.set_ydata([c, c])
-        self.name.set_y(c + 0.05)
+        critics = a + (b - a) * self.share
+        q, critic = self.q[row], critics[row]
+        self.generated.move(XS, q)
+        self.critic.move(XS, critic)
+        self.target.move([-4, 8], [c, c])
+        self.name.move(7.9, c + 0.05)
 
         loss = (critic - c) ** 2 / 2
-        self.loss.set_ydata(loss)
-        self.place.set_data([shift], [np.interp(shift, XS, loss)])
+        self.loss.move(XS, loss)
+        self.at_shift.move(shift, np.interp(shift, XS, loss))
 
-        every = a + (b - a) * self.share
-        costs = np.sum((self.p + self.q) * (every - c) ** 2, 1) * self.step
-        self.cost.set_ydata(costs)
-        self.dot.set_data([shift], [costs[row]])
+        costs = np.sum((self.p + self.q) * (critics - c) ** 2, 1) * self.step
+        self.cost.move(SHIFTS, costs)
+        self.dot.move(shift, costs[row])
         # The pull: how fast the loss falls as a sample moves home, averaged over the samples of Q.
         pull = np.sum(q * np.gradient(loss, XS)) * self.step
         return {
-            "mean pull towards P": pull,
+            "mean pull towards P": np.round(pull, 6) + 0,  # not -0.000
             "2 C(G)": costs[row],
             "∫ (p − q)² / (p + q)": self.divergence[row],
             "b − c = 1 and b − a = 2": "yes" if (b - c, b - a) == (1, 2) else "no",

@@ -1,23 +1,29 @@
 """Lecture 34: the relaxed Wasserstein GAN."""
 
-import ipywidgets
 import numpy as np
 import tensorflow as tf
-from scipy.special import logsumexp, ndtri, xlogy
+from scipy.special import ndtri
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
-from genlib.divergences import costs
+from genlib.divergences import costs, samples
 from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets import Scene, choice, log_slider, scene, slider
+from genlib.widgets.artists import curve, dot, panel
 
 # Explorer: bregman_cost
 
-#: Named phi on positive numbers: phi, its slope, its axis's limits, and the highest W to draw.
+
+def burg_entropy(x):
+    """``phi(x) = -sum log x``, (n, d) -> (n,), for x > 0."""
+    return -tf.reduce_sum(tf.math.log(x), -1)
+
+
+#: Named phi on positive numbers: phi, its axis's limits, and the highest W to draw.
 PHI = {
-    "x²": (np.square, lambda x: 2 * x, (-8, 25), 8),
-    "x log x": (lambda x: xlogy(x, x), lambda x: 1 + np.log(x), (-2, 7), 3),
-    "-log x": (lambda x: -np.log(x), lambda x: -1 / x, (-3, 3), 1.5),
+    "x²": (costs.squared_norm, (-8, 25), 8),
+    "x log x": (costs.negative_entropy, (-2, 7), 3),
+    "-log x": (burg_entropy, (-3, 3), 1.5),
 }
 LEVELS = (np.arange(15) + 0.5) / 15
 
@@ -40,90 +46,77 @@ class BregmanCost(Scene):
         return {
             "phi": choice("phi", PHI, "x log x"),
             "place": slider("place of Q", 4.0, 0.6, 4.4, 0.1),
-            "eps": ipywidgets.FloatLogSlider(value=0.1, min=-2, max=2, step=0.1, description="eps"),
+            "eps": log_slider("eps", 0.1, -2, 2, 0.1),
         }
 
     def stage(self, fig):
         self.p = 1.5 * np.exp(0.45 * ndtri(LEVELS))
-        self.spread = 0.8 * (LEVELS - 0.5)
-        self.places = np.linspace(0.6, 4.4, 77)
-        xs = self.xs = np.linspace(0.02, 5, 250)
-        # In 1-D the cheapest coupling keeps the order, so both costs are means over the levels.
-        self.both_ways = {
-            name: [
-                [cost(name, *pair).mean() for place in self.places
-                 for pair in [(self.p, place + self.spread)[::way]]]
-                for way in (1, -1)
-            ]
-            for name in PHI
-        }  # fmt: skip
+        self.q = 0.8 * (LEVELS - 0.5)  # about its location
+        self.xs, self.locations = np.linspace(0.02, 5, 250), np.linspace(0.6, 4.4, 77)
+        self.both_ways = {name: self._both_ways(phi) for name, (phi, *_) in PHI.items()}
         self.left, self.middle, right = fig.subplots(1, 3)
-        self.left.set(title="The cost of one move", xlabel="x", xlim=(0, 5))
-        (self.curve,) = self.left.plot(xs, xs, color=COLORS["mixture"])
-        (self.tangent,) = self.left.plot(xs, xs, color=COLORS["q"], linewidth=1.5)
-        (self.gap,) = self.left.plot([], [], color=COLORS["highlight"], linewidth=5,
-                                     solid_capstyle="butt")  # fmt: skip
-        (self.at_x,) = self.left.plot([], [], "o", color=COLORS["p"], markersize=8)
-        (self.at_y,) = self.left.plot([], [], "o", color=COLORS["q"], markersize=8)
-        self.middle.set(title="The cost of the whole pile", xlabel="place of Q", xlim=(0.6, 4.4))
-        self.ways = [
-            self.middle.plot([], [], style, color=COLORS["critic"])[0] for style in ("-", "--")
-        ]
-        (self.dot,) = self.middle.plot([], [], "o", color=COLORS["critic"], markersize=9)
-        right.set(title="Where each point is pulled", xlabel="x", xlim=(0, 5), ylim=(-0.35, 1.35),
-                  yticks=[])  # fmt: skip
+        panel(self.left, "The cost of one move", ("x", 0, 5))
+        self.phi, self.tangent = curve(self.left, "mixture"), curve(self.left, "q", linewidth=1.5)
+        self.gap = curve(self.left, "highlight", linewidth=5, solid_capstyle="butt")
+        self.at_x, self.at_y = dot(self.left, "p", 8), dot(self.left, "q", 8)
+        panel(self.middle, "The cost of the whole pile", ("place of Q", 0.6, 4.4))
+        self.ways = [curve(self.middle, "critic", linestyle=style) for style in ("-", "--")]
+        self.dot = dot(self.middle, "critic")
+        panel(right, "Where each point is pulled", ("x", 0, 5), ("", -0.35, 1.35), yticks=[])
         right.plot(self.p, np.ones(15), "o", color=COLORS["p"], markersize=7, alpha=0.7)
         plots.label(right, 4.9, 1.05, "P", "p", ha="right", fontsize=13)
         plots.label(right, 4.9, -0.08, "Q", "q", ha="right", va="top", fontsize=13)
-        (self.q_points,) = right.plot([], [], "o", color=COLORS["q"], markersize=7, alpha=0.7)
-        (self.pulls,) = right.plot([], [], color=COLORS["highlight"], linewidth=1.5)
-        return [self.curve, self.tangent, self.gap, self.at_x, self.at_y, *self.ways, self.dot,
-                self.pulls, self.q_points]  # fmt: skip
+        self.pulls = curve(right, "highlight", linewidth=1.5)
+        self.points = dot(right, "q", 7, alpha=0.7)
+
+    def _both_ways(self, phi):
+        """``W(P, Q)`` and ``W(Q, P)`` for Q at each location."""
+        # In 1-D the cheapest coupling keeps the order, so both are means over the levels.
+        q = np.ravel(self.locations[:, None] + self.q)
+        forth = bregman(phi, self.p, q).reshape(15, -1, 15).diagonal(axis1=0, axis2=2)
+        back = bregman(phi, q, self.p).reshape(-1, 15, 15).diagonal(axis1=1, axis2=2)
+        return forth.mean(1), back.mean(1)
 
     def update(self, phi, place, eps):
-        value, slope, limits, highest = PHI[phi]
-        x, q = self.p.mean(), place + self.spread
+        forth, back = self.both_ways[phi]
+        phi, limits, highest = PHI[phi]
         self.left.set_ylim(*limits)
         self.middle.set_ylim(0, highest)
-        self.curve.set_ydata(value(self.xs))
-        self.tangent.set_ydata(value(place) + slope(place) * (self.xs - place))
-        on_tangent = value(place) + slope(place) * (x - place)
-        self.gap.set_data([x, x], [on_tangent, value(x)])
-        self.at_x.set_data([x], [value(x)])
-        self.at_y.set_data([place], [value(place)])
-        forth, back = self.both_ways[phi]
+        x, q = self.p.mean(), place + self.q
+        at_x, at_y, ys = (np.asarray(phi(np.c_[t])) for t in (x, place, self.xs))
+        one_move = bregman(phi, [x], [place])[0, 0]
+        self.phi.move(self.xs, ys)
+        self.tangent.move(self.xs, ys - bregman(phi, self.xs, [place])[:, 0])
+        self.gap.move([x, x], [at_x[0] - one_move, at_x[0]])
+        self.at_x.move(x, at_x)
+        self.at_y.move(place, at_y)
         for line, values in zip(self.ways, (forth, back), strict=True):
-            line.set_data(self.places, values)
-        least = cost(phi, self.p, q).mean()
-        self.dot.set_data([place], [least])
+            line.move(self.locations, values)
+        least = np.diag(bregman(phi, self.p, q)).mean()
+        self.dot.move(place, least)
 
-        targets = pulled_to(cost(phi, self.p[:, None], q), eps, self.p)
-        self.q_points.set_data(q, np.zeros(15))
-        ends = np.stack([q, targets, np.full(15, np.nan)], 1)
-        self.pulls.set_data(ends.ravel(), np.tile([0, 1, np.nan], 15))
+        targets = pulled_to(self.p, q, phi, eps)
+        self.points.move(q, 0 * q)
+        ends = np.stack([q, targets, np.full(15, np.nan)], 1)  # NaN parts the strokes
+        self.pulls.move(ends.ravel(), np.tile([0, 1, np.nan], 15))
         return {
-            "D(x, y)": value(x) - on_tangent,
+            "D(x, y)": one_move,
             "W(P, Q), solid": least,
-            "W(Q, P), dashed": cost(phi, q, self.p).mean(),
+            "W(Q, P), dashed": np.diag(bregman(phi, q, self.p)).mean(),
             "spread of the targets over P's": f"{targets.std() / self.p.std():.0%}",
         }
 
 
-def cost(name, x, y):
-    """``D_phi(x, y)`` of numbers, element by element."""
-    phi, slope, *_ = PHI[name]
-    return phi(x) - phi(y) - slope(y) * (x - y)
+def bregman(phi, x, y):
+    """``D_phi(x, y)`` of numbers (n,) and (m,), shape (n, m)."""
+    return costs.bregman(phi)(np.c_[x], np.c_[y]).numpy()
 
 
-def pulled_to(costs, eps, x):
-    """Mean of ``x`` (n,) that the entropic plan of ``costs`` (n, m) sends to each y, (m,)."""
-    u = np.zeros(costs.shape[0])
-    for coarse in 10 * 0.9 ** np.arange(100):  # a small eps is reached by way of larger ones
-        now = max(eps, coarse)
-        v = -now * logsumexp((u[:, None] - costs) / now, axis=0)
-        u = -now * logsumexp((v - costs) / now, axis=1)
-    plan = np.exp((u[:, None] + v - costs) / now)
-    return x @ (plan / plan.sum(0))
+def pulled_to(x, y, phi, eps):
+    """Mean of ``x`` (n,) that the entropic plan of the cost sends to each of ``y``, (m,)."""
+    cost = costs.bregman(phi)
+    _, plan = samples.sinkhorn(np.c_[x], np.c_[y], eps, cost, tolerance=1e-6, return_plan=True)
+    return x @ (plan.numpy() / plan.numpy().sum(0))
 
 
 # Exercises

@@ -6,8 +6,10 @@ import tensorflow as tf
 from genlib import plots
 from genlib.check import Function, Number, exercise
 from genlib.gans.mcgan import dual_norm
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets.artists import curve, dot, moving, panel
 
 # Explorer: moment_matching
 
@@ -17,9 +19,7 @@ SPREAD_P = np.array([1.2, 0.6])  # P's standard deviations along the axes
 
 @scene("moment_matching")
 class MomentMatching(Scene):
-    """What mean matching and covariance matching see of two clouds: McGAN's two
-    critics, exactly.
-    """
+    """What mean matching and covariance matching see of two clouds: McGAN's critics, exactly."""
 
     title = "What the moments see of two clouds"
     alt = (
@@ -40,77 +40,79 @@ class MomentMatching(Scene):
         }
 
     def stage(self, fig):
-        rng = np.random.default_rng(0)
-        p, self.noise = rng.normal(size=(2, 150, 2))
+        p, self.noise = np.random.default_rng(0).normal(size=(2, 150, 2))
         left, middle, right = fig.subplots(1, 3)
-        left.set(title="The clouds", aspect="equal", xlim=(-4, 4), ylim=(-4, 4))
+        panel(left, "The clouds", ("", -4, 4), ("", -4, 4), aspect="equal")
         plots.samples(left, p * SPREAD_P, "p", size=9, alpha=0.5)
-        self.cloud = plots.samples(left, self.noise, "q", size=9, alpha=0.5)
-        self.us, self.vs = (
-            [left.plot([], [], style, color=COLORS[role], linewidth=3, markevery=[1],
-                       marker="o", markersize=7)[0] for _ in range(2)]
-            for style, role in (("-", "critic"), ("--", "accent"))
-        )  # fmt: skip
+        self.cloud = moving(plots.samples(left, self.noise, "q", size=9, alpha=0.5))
+        tips = {"linewidth": 3, "marker": "o", "markersize": 7, "markevery": [1]}
+        self.us = [curve(left, "critic", **tips) for _ in range(2)]
+        self.vs = [curve(left, "accent", linestyle="--", **tips) for _ in range(2)]
         plots.label(left, -3.8, 3.4, "v or U", "critic", ha="left", fontsize=10)
         plots.label(left, 3.8, 3.4, "V", "accent", ha="right", fontsize=10)
-        xs = self.xs = np.linspace(-5, 5, 301)
-        middle.set(title="Along the first direction", ylabel="density", xlim=(-5, 5), ylim=(0, 1))
-        middle.set_xlabel("<v, x> or <u, x>")
-        self.densities = [middle.plot(xs, 0 * xs, color=COLORS[role])[0] for role in "pq"]
-        right.set(title="What each matching reads", xticks=range(4), ylim=(-7, 7))
-        right.set_xticklabels(["mean\np = 1", "mean\np = 2", "cov.\nk = 1", "cov.\nk = 2"])
+        along = ("<v, x> or <u, x>", -5, 5)
+        panel(middle, "Along the first direction", along, ("density", 0, 1))
+        self.densities = [curve(middle, role) for role in "pq"]
+        names = ["mean\np = 1", "mean\np = 2", "cov.\nk = 1", "cov.\nk = 2"]
+        ticks = {"xticks": range(4), "xticklabels": names}
+        panel(right, "What each matching reads", "", ("", -7, 7), **ticks)
         right.axhline(0, color=COLORS["mixture"], linewidth=1)
-        self.bars = list(right.bar(range(4), [0] * 4, width=0.7, color=COLORS["critic"]))
-        (self.tied,) = right.plot([2, 3], [0, 0], "_", color="black", markersize=26,
-                                  markeredgewidth=3)  # fmt: skip
-        return [self.cloud, *self.us, *self.vs, *self.densities, *self.bars, self.tied]
+        self.bars = moving(right.bar(range(4), 0, width=0.7, color=COLORS["critic"]))
+        self.tied = dot(right, "black", 26, "_", markeredgewidth=3)
 
     def update(self, matching, move, angle, across, up):
         radians, spread = np.radians(angle), np.array([across, up])
         mean = move * np.array([np.cos(radians), np.sin(radians)])
         self.cloud.set_offsets(mean + spread * self.noise)
 
-        gap = -mean  # E_P x - E_Q x: P's mean is 0
-        moments = np.diag(SPREAD_P**2 - spread**2) - np.outer(mean, mean)
-        eigenvalues, vectors = np.linalg.eigh(moments)
-        order = np.argsort(-np.abs(eigenvalues), kind="stable")
-        largest = np.abs(eigenvalues[order])
-        values = [np.abs(gap).max(), np.linalg.norm(gap), largest[0], largest.sum()]
-        tied = [eigenvalues.max(), eigenvalues.sum()]
-
-        u, v = np.zeros((2, 2)), np.zeros((2, 2))  # directions in rows; zero: nothing to see
-        if matching == MATCHINGS[0] and move:
-            axis = np.argmax(np.abs(gap))
-            u[0, axis] = np.sign(gap[axis])
-        elif matching == MATCHINGS[1] and move:
-            u[0] = gap / move
-        elif matching in MATCHINGS[2:]:
-            k = 1 if matching == MATCHINGS[2] else 2
-            u[:k] = vectors.T[order[:k]]
-            v[:k] = np.sign(eigenvalues[order[:k], None]) * u[:k]
-        for lines, directions in ((self.us, u), (self.vs, v)):
-            for line, direction in zip(lines, directions, strict=True):
-                line.set_data([0, 2.4 * direction[0]], [0, 2.4 * direction[1]])
-                line.set_visible(bool(direction.any()))
-        for line, center, scales in zip(
-            self.densities, (0.0, u[0] @ mean), (SPREAD_P, spread), strict=True
-        ):
+        matching = MATCHINGS.index(matching)
+        readings, (u, v), eigenvalues = read(mean, spread, matching)
+        for line, direction in zip(self.us + self.vs, [*u, *v], strict=True):
+            line.move([0, 2.4 * direction[0]], [0, 2.4 * direction[1]])
+            line.set_visible(bool(direction.any()))
+        xs = np.linspace(-5, 5, 301)
+        sides = (0.0, SPREAD_P), (u[0] @ mean, spread)
+        for line, (center, scales) in zip(self.densities, sides, strict=True):
             scale = np.linalg.norm(u[0] * scales)
-            if scale:
-                z = (self.xs - center) / scale
-                line.set_ydata(np.exp(-(z**2) / 2) / (scale * np.sqrt(2 * np.pi)))
             line.set_visible(scale > 0)
-        for bar, name, value in zip(self.bars, MATCHINGS, values, strict=True):
-            bar.set_height(value)
-            bar.set_alpha(1.0 if name == matching else 0.35)
-        self.tied.set_ydata(tied)
+            line.move(xs, normal(xs, center, scale or 1.0))
+        for i, (bar, reading) in enumerate(zip(self.bars, readings, strict=True)):
+            bar.set(height=reading, alpha=1.0 if i == matching else 0.35)
+        tied = eigenvalues[0], eigenvalues.sum()
+        self.tied.move([2, 3], tied)
         return {
-            "the chosen one reads": values[MATCHINGS.index(matching)],
+            "the chosen one reads": readings[matching],
             "eigenvalues of the difference of second moments": ", ".join(
-                f"{value:.2f}" for value in np.sort(eigenvalues)[::-1]
+                f"{value:.2f}" for value in eigenvalues
             ),
             "tied (U = V), k = 1 and 2": f"{tied[0]:.2f}, {tied[1]:.2f}",
         }
+
+
+def read(mean, spread, matching):
+    """What each of `MATCHINGS` reads, (4,); the critic's directions; and what they are made of.
+
+    P has mean 0 and spread `SPREAD_P`, Q ``mean`` and ``spread``, (2,) each. The directions of the
+    one called ``matching`` are rows, ``(u or v, k, 2)``, 0 where there is none. Last come the
+    eigenvalues of the difference of the second moments, falling.
+    """
+    gap = -mean  # E_P x - E_Q x
+    moments = np.diag(SPREAD_P**2 - spread**2) - np.outer(mean, mean)
+    eigenvalues, vectors = np.linalg.eigh(moments)
+    order = np.argsort(-np.abs(eigenvalues), kind="stable")
+    largest = np.abs(eigenvalues[order])
+    readings = [np.abs(gap).max(), np.linalg.norm(gap), largest[0], largest.sum()]
+    directions = np.zeros((2, 2, 2))
+    if matching == 0 and gap.any():
+        axis = np.argmax(np.abs(gap))
+        directions[0, 0, axis] = np.sign(gap[axis])
+    elif matching == 1 and gap.any():
+        directions[0, 0] = gap / readings[1]
+    elif matching >= 2:
+        k = matching - 1
+        directions[0, :k] = vectors.T[order[:k]]
+        directions[1, :k] = np.sign(eigenvalues[order[:k], None]) * directions[0, :k]
+    return readings, directions, eigenvalues[::-1]
 
 
 # Exercises

@@ -2,7 +2,6 @@
 
 import functools
 
-import ipywidgets
 import numpy as np
 import tensorflow as tf
 from scipy.special import ndtri
@@ -11,13 +10,17 @@ from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
 from genlib.divergences.samples import mmd2
+from genlib.lectures.maths import mixture, normal
 from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets import Scene, choice, log_slider, scene, slider
+from genlib.widgets.artists import curve, density, dot, moving, panel
 
 # Explorer: kernel_pull
 
 WEIGHTS, MEANS, SCALES = np.array([0.5, 0.5]), np.array([-1.5, 1.5]), np.array([0.4, 0.4])
-POINTS = ndtri((np.arange(12) + 0.5) / 12)  # where a standard bell has its twelve equal parts
+POINTS = ndtri(
+    (np.arange(12) + 0.5) / 12
+)  # the middles of a standard Gaussian's twelve equal parts
 XS = np.linspace(-7, 7, 421)
 SHIFTS, SPREADS = np.linspace(-5, 5, 201), np.linspace(0.1, 4, 157)
 FAMILIES = {"one": (1.0,), "five": (0.25, 0.5, 1.0, 2.0, 4.0)}  # bandwidths, in units of b
@@ -38,54 +41,38 @@ class KernelPull(Scene):
 
     def controls(self):
         return {
-            "bandwidth": ipywidgets.FloatLogSlider(
-                value=0.1, min=-1.6, max=1.4, step=0.1, description="bandwidth b",
-                readout_format=".2f",
-            ),
+            "bandwidth": log_slider("bandwidth b", 0.1, -1.6, 1.4, 0.1, readout_format=".2f"),
             "family": choice("bandwidths", list(FAMILIES)),
             "shift": slider("place of Q", 4.0, -5.0, 5.0, 0.25),
             "spread": slider("width of Q", 0.5, 0.1, 4.0, 0.1),
-        }  # fmt: skip
+        }
 
     def stage(self, fig):
         left, middle, right = fig.subplots(1, 3, width_ratios=(1.5, 1, 1))
-        p = sum(w * _bell(XS, m, s) for w, m, s in zip(WEIGHTS, MEANS, SCALES, strict=True))
+        panel(left, "P, Q and the pull", ("x", -7, 7), ("", -1.25, 1.0), yticks=[])
+        p = mixture(XS, MEANS, SCALES, WEIGHTS)
         left.plot(XS, p, color=COLORS["p"])
         plots.fill(left, XS, 0, p, "p")
         plots.label(left, -1.5, 0.53, "P", "p", fontsize=13)
-        (self.q_line,) = left.plot(XS, XS, color=COLORS["q"])
-        self.q_fill = plots.fill(left, XS, 0, 0, "q")
-        self.q_name = plots.label(left, 0, 0, "Q", "q", fontsize=13)
         left.axhline(-0.75, color=COLORS["mixture"], linestyle=":", linewidth=1)
-        (self.witness,) = left.plot(XS, XS, color=COLORS["critic"])
         plots.label(left, -6.8, -0.3, "witness, scaled", "critic", ha="left", fontsize=10)
-        places = np.full(len(POINTS), -0.1)
-        self.arrows = left.quiver(
-            POINTS, places, places, 0 * places, angles="xy", scale_units="xy", scale=1,
-            color=COLORS["q"], width=0.008,
-        )  # fmt: skip
-        left.set(xlim=(-7, 7), ylim=(-1.25, 1.0), xlabel="x", yticks=[], title="P, Q and the pull")
-        self.curves, self.dots = [], []
-        for ax, xs, what in ((middle, SHIFTS, "place"), (right, SPREADS, "width")):
-            (curve,) = ax.plot(xs, xs, color=COLORS["highlight"])
-            (dot,) = ax.plot([0], [0], "o", color=COLORS["q"], markersize=9)
-            ax.set(xlabel=f"{what} of Q", ylim=(0, 1.05))
-            self.curves.append(curve)
-            self.dots.append(dot)
-        middle.set(title="As Q moves", ylabel="MMD (1: the largest here)")
-        right.set(title="As Q widens")
-        return [self.q_line, self.q_fill, self.q_name, self.witness, self.arrows,
-                *self.curves, *self.dots]  # fmt: skip
+        self.q, self.witness = density(left, "q", "Q"), curve(left, "critic")
+        units = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
+        self.arrows = moving(left.quiver(*np.zeros((4, 12)), color=COLORS["q"], **units))
+        panel(
+            middle, "As Q moves", ("place of Q", -5.5, 5.5), ("MMD (1: the largest here)", 0, 1.05)
+        )
+        panel(right, "As Q widens", ("width of Q", -0.2, 4.2), ("", 0, 1.05))
+        self.curves = [(curve(ax, "highlight"), dot(ax, "q")) for ax in (middle, right)]
 
     def update(self, bandwidth, family, shift, spread):
-        q = _bell(XS, shift, spread)
-        q = q * min(1, 0.85 / q.max())  # a narrow bell is cut down to the picture
-        self.q_line.set_ydata(q)
-        plots.set_fill(self.q_fill, XS, 0, q)
-        self.q_name.set_position((shift, q.max() + 0.01))
+        q = normal(XS, shift, spread)
+        q = q * min(1, 0.85 / q.max())  # a narrow one is cut down to the picture
+        self.q.move(XS, q)
+        self.q.name.move(shift, q.max() + 0.01)
         widths = tuple(round(bandwidth, 9) * np.array(FAMILIES[family]))
         f, _ = witness(XS, widths, shift, spread)
-        self.witness.set_ydata(-0.75 + 0.42 * f / np.abs(f).max())
+        self.witness.move(XS, -0.75 + 0.42 * f / np.abs(f).max())
         points = shift + spread * POINTS
         _, slope = witness(points, widths, shift, spread)
         strongest = np.abs(slope).max()
@@ -93,20 +80,15 @@ class KernelPull(Scene):
         self.arrows.set_UVC(1.2 * slope / max(strongest, 1e-30), 0 * slope)
         moved, widened = mmd(widths, SHIFTS, spread), mmd(widths, shift, SPREADS)
         here, most = float(mmd(widths, shift, spread)), max(moved.max(), widened.max())
-        for curve, ys, dot, x in zip(
-            self.curves, (moved, widened), self.dots, (shift, spread), strict=True
-        ):
-            curve.set_ydata(ys / most)
-            dot.set_data([x], [here / most])
+        ways = (SHIFTS, moved, shift), (SPREADS, widened, spread)
+        for (line, point), (xs, ys, x) in zip(self.curves, ways, strict=True):
+            line.move(xs, ys / most)
+            point.move(x, here / most)
         return {
             "MMD": f"{here:.4f}",
             "strongest pull (slope of the witness)": f"{strongest:.2g}",
             "pull on the mean of Q": f"{slope.mean():+.2g}",
         }
-
-
-def _bell(x, mean, scale):
-    return np.exp(-(((x - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
 
 
 def _blurred(x, mean, scale, b):

@@ -2,32 +2,31 @@
 
 import math
 
-import ipywidgets
 import numpy as np
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
-from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets import Scene, choice, log_slider, scene, slider
+from genlib.widgets.artists import curve, dot, panel
 
 # Explorer: learned_scale
 
-SPREAD = 0.3  # of both bells, in the data's units
+SPREAD = 0.3  # of both Gaussians, in the data's units
 
 
 def rational_quadratic(alphas):
-    """Return the rational quadratic kernel as a sum of bells: ``{bandwidth: weight}``.
+    """Return the rational quadratic kernel as a sum of Gaussian ones: ``{bandwidth: weight}``.
 
     ``(1 + d^2 / (2 a))^-a`` is the mean of ``exp(-s d^2 / 2)`` over s of a Gamma(a, a) law, here
-    summed over log s. Beyond a bandwidth of e^15 a bell is flat on all that is drawn.
+    summed over log s. Beyond a bandwidth of e^15 a kernel is flat on all that is drawn.
     """
     log_s = np.linspace(-30, 5, 141)
     weights = [np.exp(a * (log_s - np.exp(log_s) + math.log(a)) - math.lgamma(a)) for a in alphas]
     return dict(zip(np.exp(-log_s / 2), sum(weights) * (log_s[1] - log_s[0]), strict=True))
 
 
-#: Kernels, as sums of bells: the weight of each bandwidth.
+#: Kernels, as sums of Gaussian ones: the weight of each bandwidth.
 KERNELS = {
     "bell of 1": {1.0: 1.0},
     "bells of 1, 2, 4, 8, 16": dict.fromkeys((1.0, 2.0, 4.0, 8.0, 16.0), 1.0),
@@ -50,53 +49,46 @@ class LearnedScale(Scene):
 
     def controls(self):
         return {
-            "scale": ipywidgets.FloatLogSlider(
-                value=0.3, min=-3, max=2, step=0.1, description="scale of the codes"
-            ),
+            "scale": log_slider("scale of the codes", 0.3, -3, 2, 0.1),
             "distance": slider("distance of Q", 2.0, 0.0, 6.0, 0.1),
             "kernel": choice("kernel", list(KERNELS), "bells of 1, 2, 4, 8, 16"),
         }
 
     def stage(self, fig):
-        self.xs = np.linspace(-2, 8, 401)
-        self.distances, self.scales = np.linspace(0, 6, 121), np.geomspace(1e-3, 100, 121)
-        left, middle, right = self.axes = fig.subplots(1, 3)
-        left.set(title="Data, and a bandwidth", xlabel="data x (code = scale times x)", yticks=[],
-                 xlim=(-2, 8), ylim=(0, 1.6))  # fmt: skip
-        self.bells = {name: left.plot(self.xs, self.xs, color=COLORS[name])[0] for name in "pq"}
-        (self.ruler,) = left.plot([0, 1], [1.45, 1.45], color=COLORS["mixture"], linewidth=4)
+        left, middle, right = fig.subplots(1, 3)
+        xs = ("data x (code = scale times x)", -2, 8)
+        panel(left, "Data, and a bandwidth", xs, ("", 0, 1.6), yticks=[])
         plots.label(left, -1.9, 1.48, "bandwidth 1 on the codes", ha="left", fontsize=9)
-        middle.set(title="Root of the MMD²", xlabel="distance in the data", xlim=(0, 6),
-                   ylim=(0, 3.3))  # fmt: skip
-        (self.curve,) = middle.plot(self.distances, self.distances, color=COLORS["critic"])
-        (self.dot,) = middle.plot([0], [0], "o", color=COLORS["critic"], markersize=9)
-        right.set(title="Pull on Q", xlabel="scale of the codes", xscale="log", yscale="log",
-                  xlim=(1e-3, 100), ylim=(1e-6, 10))  # fmt: skip
-        (self.pulls,) = right.plot(self.scales, self.scales, color=COLORS["critic"])
-        (self.here,) = right.plot([1], [1], "o", color=COLORS["critic"], markersize=9)
-        return [*self.bells.values(), self.ruler, self.curve, self.dot, self.pulls, self.here]
+        self.p, self.q = curve(left, "p"), curve(left, "q")
+        self.ruler = curve(left, "mixture", linewidth=4)
+        panel(middle, "Root of the MMD²", ("distance in the data", 0, 6), ("", 0, 3.3))
+        self.root, self.dot = curve(middle, "critic"), dot(middle, "critic")
+        scales, logs = ("scale of the codes", 1e-3, 100), {"xscale": "log", "yscale": "log"}
+        panel(right, "Pull on Q", scales, ("", 1e-6, 10), **logs)
+        self.pulls, self.here = curve(right, "critic"), dot(right, "critic")
 
     def update(self, scale, distance, kernel):
         kernel = KERNELS[kernel]
-        for name, place in (("p", 0.0), ("q", distance)):
-            self.bells[name].set_ydata(np.exp(-(((self.xs - place) / SPREAD) ** 2) / 2))
-        self.ruler.set_xdata([0, min(1 / scale, 8)])
-        self.curve.set_ydata(root_mmd(scale, self.distances, kernel))
+        xs, distances = np.linspace(-2, 8, 401), np.linspace(0, 6, 121)
+        scales = np.geomspace(1e-3, 100, 121)
+        for line, mean in ((self.p, 0.0), (self.q, distance)):
+            line.move(xs, np.exp(-(((xs - mean) / SPREAD) ** 2) / 2))
+        self.ruler.move([0, min(1 / scale, 8)], [1.45, 1.45])
+        self.root.move(distances, root_mmd(scale, distances, kernel))
         value = root_mmd(scale, distance, kernel)
-        self.dot.set_data([distance], [value])
-        self.pulls.set_ydata(np.maximum(_pull(self.scales, distance, kernel), 1e-9))
-        pull = _pull(scale, distance, kernel)
-        self.here.set_data([scale], [max(pull, 1e-9)])
-        best = self.scales[np.argmax(_pull(self.scales, distance, kernel))]
+        self.dot.move(distance, value)
+        pull, pulls = (_pull(s, distance, kernel) for s in (scale, scales))
+        self.pulls.move(scales, np.maximum(pulls, 1e-9))
+        self.here.move(scale, max(pull, 1e-9))
         return {
             "root of the MMD²": value,
             "pull (per unit of x)": f"{pull:.6f}",
-            "the scale that pulls hardest": f"{best:.3g}" if distance else "none",
+            "the scale that pulls hardest": f"{scales[pulls.argmax()]:.3g}" if distance else "none",
         }
 
 
 def root_mmd(scale, distance, kernel):
-    """Return the MMD of two bells of spread 0.3 whose codes are ``scale`` times the data.
+    """Return the MMD of two Gaussians of spread 0.3 whose codes are ``scale`` times the data.
 
     ``kernel`` is a sum of Gaussian kernels: ``{bandwidth: weight}``.
     """

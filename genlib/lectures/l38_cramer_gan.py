@@ -8,13 +8,15 @@ from scipy.special import ndtr
 from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import CramerGAN
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import curve, dot, moving, panel, shade, words
 
 # Explorer: cramer_surrogate
 
-DATA_SCALE = 0.5  # of the real bell
-PLACES = np.linspace(-4, 4, 161)
+DATA_SCALE = 0.5  # of P
+LOCATIONS = np.linspace(-4, 4, 161)
 
 
 @scene("cramer_surrogate")
@@ -38,48 +40,40 @@ class CramerSurrogate(Scene):
         }
 
     def stage(self, fig):
-        xs = self.xs = np.linspace(-6, 6, 481)
         left, middle, right = fig.subplots(1, 3)
-        left.set(title="P and Q", xlabel="x", ylabel="density", xlim=(-5, 5), ylim=(0, 1.5))
-        self.fills = {n: plots.fill(left, xs, 0, 0, n, 0.4) for n in "pq"}
-        self.names = {n: plots.label(left, 0, 0, n.upper(), n, fontsize=13) for n in "pq"}
-        middle.set(title="Push on a sample at x", xlabel="x", xlim=(-5, 5), ylim=(-4.4, 4.4))
+        panel(left, "P and Q", ("x", -5, 5), ("density", 0, 1.5))
+        self.p, self.q = (shade(left, name, 0.4) for name in "pq")
+        self.names = [words(left, name, name.upper(), fontsize=13) for name in "pq"]
+        panel(middle, "Push on a sample at x", ("x", -5, 5), ("", -4.4, 4.4))
         middle.axhline(0, color="#8c8c8c", linewidth=1)
-        self.reach = plots.fill(middle, xs, -4.4, -4.4, "q")
-        right.set(title="Loss", xlabel="place of Q", xlim=(-4, 4), ylim=(-0.3, 8))
-        self.home = right.axvline(0, color=COLORS["p"], linestyle=":")
-        self.lines, self.dots = {}, {}
-        for name, role, y in (("energy", "critic", 3.7), ("surrogate", "accent", 2.9)):
+        self.reach = shade(middle, "q")
+        panel(right, "Loss", ("place of Q", -4, 4), ("", -0.3, 8))
+        self.home = moving(right.axvline(color=COLORS["p"], linestyle=":"))
+        roles = {"energy": "critic", "surrogate": "accent"}
+        for y, (name, role) in zip((3.7, 2.9), roles.items(), strict=True):
             plots.label(middle, -4.8, y, name, role, ha="left", fontsize=10)
-            self.lines[name] = [
-                middle.plot(xs, 0 * xs, color=COLORS[role])[0],
-                right.plot(PLACES, 0 * PLACES, color=COLORS[role])[0],
-            ]
-            (self.dots[name],) = right.plot([0], [0], "o", color=COLORS[role], markersize=8)
-        return [*self.fills.values(), *self.names.values(), self.reach, self.home,
-                *self.lines.values(), *self.dots.values()]  # fmt: skip
+        self.pushes = {name: curve(middle, role) for name, role in roles.items()}
+        self.losses = {name: curve(right, role) for name, role in roles.items()}
+        self.dots = {name: dot(right, role, 8) for name, role in roles.items()}
 
     def update(self, data, place, scale):
-        bells = {"p": (data, DATA_SCALE), "q": (place, scale)}
-        for name, (mean, width) in bells.items():
-            z = (self.xs - mean) / width
-            density = np.exp(-(z**2) / 2) / (width * np.sqrt(2 * np.pi))
-            plots.set_fill(self.fills[name], self.xs, 0, density)
-            self.names[name].set_position((mean, 1.0 if name == "p" else 0.05))
-        plots.set_fill(self.reach, self.xs, -4.4, -4.4 + 2 * density / density.max())
+        xs = np.linspace(-6, 6, 481)
+        p, q = normal(xs, data, DATA_SCALE), normal(xs, place, scale)
+        self.p.move(xs, 0, p)
+        self.q.move(xs, 0, q)
+        for name, x, y in zip(self.names, (data, place), (1.0, 0.05), strict=True):
+            name.move(x, y)
+        self.reach.move(xs, -4.4, -4.4 + 2 * q / q.max())
         self.home.set_xdata([data, data])
 
-        pushes = push(self.xs, bells["p"], bells["q"])
-        numbers = {}
-        for name, curve in losses(PLACES, data, scale).items():
+        pushes, numbers = push(xs, (data, DATA_SCALE), (place, scale)), {}
+        for name, loss in losses(LOCATIONS, data, scale).items():
             # What does not depend on the place of Q is left out; the least is drawn at 0.
-            here = losses(np.array([place]), data, scale)[name][0] - curve.min()
-            self.lines[name][0].set_ydata(pushes[name])
-            self.lines[name][1].set_ydata(curve - curve.min())
-            self.dots[name].set_data([place], [here])
-            numbers[f"mean push, {name}"] = float(
-                pushes[name] @ density * (self.xs[1] - self.xs[0])
-            )
+            here = losses(np.array([place]), data, scale)[name][0]
+            self.pushes[name].move(xs, pushes[name])
+            self.losses[name].move(LOCATIONS, loss - loss.min())
+            self.dots[name].move(place, here - loss.min())
+            numbers[f"mean push, {name}"] = float(pushes[name] @ q * (xs[1] - xs[0]))
         return numbers
 
 
@@ -92,16 +86,16 @@ def push(x, p, q):
     return {"energy": 2 * to_q - 2 * to_p, "surrogate": 2 * to_q - to_p - np.sign(x)}
 
 
-def losses(places, data, scale):
-    """Return both losses for Q at ``places`` up to terms without the place: ``{name: (n,)}``."""
-    across = mean_distance(places - data, np.hypot(scale, DATA_SCALE))
-    return {"energy": 2 * across, "surrogate": across + mean_distance(places, scale)}
+def losses(means, data, scale):
+    """Return both losses for Q at ``means`` up to terms without the mean: ``{name: (n,)}``."""
+    across = mean_distance(means - data, np.hypot(scale, DATA_SCALE))
+    return {"energy": 2 * across, "surrogate": across + mean_distance(means, scale)}
 
 
 def mean_distance(mean, scale):
     """Return ``E |N(mean, scale^2)|``."""
     z = mean / scale
-    return scale * (2 * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) + z * (2 * ndtr(z) - 1))
+    return scale * (2 * normal(z) + z * (2 * ndtr(z) - 1))
 
 
 # Exercises

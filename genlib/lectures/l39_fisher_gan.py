@@ -1,16 +1,17 @@
 """Lecture 39: Fisher GAN."""
 
-import ipywidgets
 import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, plots
+from genlib import networks
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import witness
 from genlib.gans import FisherGAN
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
+from genlib.widgets import Scene, choice, log_slider, scene, slider
+from genlib.widgets.artists import curve, moving, panel, shade, words
 
 # Explorer: multiplier_path
 
@@ -35,30 +36,26 @@ class MultiplierPath(Scene):
 
     def controls(self):
         return {
-            "rho": ipywidgets.FloatLogSlider(value=0.1, min=-3, max=0, step=0.25, description="ρ"),
+            "rho": log_slider("ρ", 0.1, -3, 0, 0.25),
             "distance": slider("distance", 2.0, 0.0, 4.0, 0.25),
             "place": slider("place of both", 0.0, -2.0, 2.0, 0.25),
             "sign": choice("multiplier goes", [DOWN, UP]),
         }
 
     def stage(self, fig):
-        xs = self.xs = np.linspace(-12, 12, 961)
-        steps = np.arange(STEPS + 1)
         left, middle, right = fig.subplots(1, 3)
-        left.set(title="P, Q and the critic", xlabel="x", ylabel="f(x)", xlim=(-6, 6), ylim=(-3, 3))
-        self.fills = {n: plots.fill(left, xs, -3, -3, n) for n in "pq"}
-        self.names = {n: plots.label(left, 0, -2.9, n.upper(), n, fontsize=13) for n in "pq"}
-        (self.best,) = left.plot(xs, xs, color=COLORS["critic"], linestyle="--")
-        (self.found,) = left.plot(xs, xs, color=COLORS["critic"], linewidth=3)
-        middle.set(title="Size of the critic, Ω", xlabel="update", xlim=(0, STEPS), ylim=(0, 9))
+        panel(left, "P, Q and the critic", ("x", -6, 6), ("f(x)", -3, 3))
+        self.shades = [shade(left, name) for name in "pq"]
+        self.names = [words(left, name, name.upper(), fontsize=13) for name in "pq"]
+        self.best = curve(left, "critic", linestyle="--")
+        self.found = curve(left, "critic", linewidth=3)
+        panel(middle, "Size of the critic, Ω", ("update", 0, STEPS), ("", 0, 9))
         middle.axhline(1, color=COLORS["mixture"], linestyle=":")
-        (self.sizes,) = middle.plot(steps, steps, color=COLORS["critic"])
-        right.set(title="Multiplier", xlabel="update", xlim=(0, STEPS), ylim=(-5.5, 3.5))
-        self.half = right.axhline(1, color=COLORS["mixture"], linestyle=":")
-        self.half_name = plots.label(right, 985, 0, "F/2", ha="right")
-        (self.multipliers,) = right.plot(steps, steps, color=COLORS["highlight"])
-        return [*self.fills.values(), *self.names.values(), self.best, self.found, self.sizes,
-                self.half, self.half_name, self.multipliers]  # fmt: skip
+        self.sizes = curve(middle, "critic")
+        panel(right, "Multiplier", ("update", 0, STEPS), ("", -5.5, 3.5))
+        self.half = moving(right.axhline(color=COLORS["mixture"], linestyle=":"))
+        self.half_name = words(right, "mixture", "F/2", ha="right")
+        self.multipliers = curve(right, "highlight")
 
     def update(self, rho, distance, place, sign):
         means = place + distance / 2, place - distance / 2
@@ -68,19 +65,19 @@ class MultiplierPath(Scene):
         best = 1 / np.sqrt(second_moment)
         value = best * distance
 
-        densities = {}
-        for name, mean, scale in zip("pq", means, SCALES, strict=True):
-            z = (self.xs - mean) / scale
-            densities[name] = np.exp(-(z**2) / 2) / (scale * np.sqrt(2 * np.pi))
-            plots.set_fill(self.fills[name], self.xs, -3, -3 + 3 * densities[name])
-            self.names[name].set_x(mean + (0.5 if name == "p" else -0.5))
-        self.best.set_ydata(best * self.xs)
-        self.found.set_ydata(slopes[-1] * self.xs)
-        self.sizes.set_ydata(sizes)
-        self.multipliers.set_ydata(multipliers)
+        xs, steps = np.linspace(-12, 12, 961), np.arange(STEPS + 1)
+        p, q = (normal(xs, mean, scale) for mean, scale in zip(means, SCALES, strict=True))
+        for area, ys in zip(self.shades, (p, q), strict=True):
+            area.move(xs, -3, -3 + 3 * ys)
+        for name, x in zip(self.names, (means[0] + 0.5, means[1] - 0.5), strict=True):
+            name.move(x, -2.9)
+        self.best.move(xs, best * xs)
+        self.found.move(xs, slopes[-1] * xs)
+        self.sizes.move(steps, sizes)
+        self.multipliers.move(steps, multipliers)
         self.half.set_ydata([value / 2] * 2)
-        self.half_name.set_y(value / 2 + 0.12)
-        any_critic = witness.gap(witness.fisher(self.xs, **densities), self.xs, **densities)
+        self.half_name.move(985, value / 2 + 0.12)
+        any_critic = witness.gap(witness.fisher(xs, p, q), xs, p, q)
         return {
             "Ω at the end": float(sizes[-1]) if abs(slopes[-1]) < STEEPEST else "runs away",
             "multiplier at the end": f"{multipliers[-1]:,.3f}",
@@ -93,17 +90,17 @@ def path(rho, distance, second_moment, sign):
     """Return slopes and multipliers, each ``(STEPS + 1,)``, of the critic ``f(x) = a x``.
 
     The critic goes up ``a d + l (1 - Omega) - rho/2 (1 - Omega)^2``, ``Omega = a^2 M``; then the
-    multiplier goes down its own gradient (``sign`` 1), or up (-1).
+    multiplier goes down its own gradient (``sign`` 1, as in `FisherGAN`), or up (-1).
     """
     slopes, multipliers = [START], [0.0]
-    a, l = START, 0.0  # noqa: E741
+    slope, multiplier = START, 0.0
     for _ in range(STEPS):
-        missing = 1 - a**2 * second_moment
-        uphill = distance - 2 * a * second_moment * (l - rho * missing)
-        a = min(max(a + RATE * uphill, -STEEPEST), STEEPEST)
-        l -= sign * rho * (1 - a**2 * second_moment)  # noqa: E741
-        slopes.append(a)
-        multipliers.append(l)
+        missing = 1 - slope**2 * second_moment
+        uphill = distance - 2 * slope * second_moment * (multiplier - rho * missing)
+        slope = min(max(slope + RATE * uphill, -STEEPEST), STEEPEST)
+        multiplier -= sign * rho * (1 - slope**2 * second_moment)
+        slopes.append(slope)
+        multipliers.append(multiplier)
     return np.array(slopes), np.array(multipliers)
 
 

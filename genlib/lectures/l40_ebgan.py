@@ -8,10 +8,12 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.gans.ebgan import pull_away
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import curve, dot, panel, words
 
 # Explorer: energy_margin
 
-HEAPS = (-2.0, 2.0)
+MODES = (-2.0, 2.0)
+ANGLES = np.arange(0, 181, 5)
 
 
 @scene("energy_margin")
@@ -37,9 +39,7 @@ class EnergyMargin(Scene):
         }
 
     def stage(self, fig):
-        self.offsets = np.linspace(-0.9, 0.9, 10)
-        self.angles = np.arange(0, 181, 5)
-        turns = np.deg2rad(self.angles)[:, None] * np.arange(8)
+        turns = np.deg2rad(ANGLES)[:, None] * np.arange(8)
         self.directions = np.stack([np.cos(turns), np.sin(turns)], -1)  # (angle, code, 2)
         # Of 2 to 8 codes at every angle, by the library's own term.
         self.terms = {
@@ -48,56 +48,52 @@ class EnergyMargin(Scene):
         }
 
         left, middle, right = fig.subplots(1, 3)
+        panel(left, "Energy", ("x", -4, 4), ("energy", 0, 3.4))
         xs = np.linspace(-4, 4, 401)
         left.plot(xs, energy(xs), color=COLORS["critic"])
-        left.plot(HEAPS, [0, 0], "o", color=COLORS["real"], markersize=11, clip_on=False)
-        left.set(title="Energy", xlabel="x", ylabel="energy", xlim=(-4, 4), ylim=(0, 3.4))
+        left.plot(MODES, [0, 0], "o", color=COLORS["real"], markersize=11, clip_on=False)
         plots.label(left, -2, 1.5, "real", "real")
-        (self.level,) = left.plot([-4, 4], [1, 1], color=COLORS["mixture"], linestyle="--")
-        self.level_name = plots.label(left, 4.15, 1, "m", ha="left", va="center")
-        (self.strokes,) = left.plot([], [], color=COLORS["highlight"], linewidth=2)
-        (self.dots,) = left.plot([], [], "o", color=COLORS["generated"], markersize=6)
-        self.dots_name = plots.label(left, 0, 3.05, "generated", "generated")
-        middle.set(title="Codes", aspect="equal", xlim=(-1.15, 1.15), ylim=(-1.15, 1.15),
-                   xticks=[], yticks=[])  # fmt: skip
-        round_ = np.linspace(0, 2 * np.pi, 200)
-        middle.plot(np.cos(round_), np.sin(round_), color=COLORS["mixture"], linewidth=1)
-        (self.arrows,) = middle.plot([], [], color=COLORS["accent"], linewidth=2)
-        (self.tips,) = middle.plot([], [], "o", color=COLORS["accent"], markersize=8)
-        right.set(title="Pull-away term", xlabel="angle between neighbours (degrees)",
-                  xlim=(0, 180), ylim=(0, 1.05), xticks=[0, 45, 90, 135, 180])  # fmt: skip
-        (self.term,) = right.plot(self.angles, self.terms[2], color=COLORS["accent"])
-        (self.floor,) = right.plot([0, 180], [0, 0], ":", color=COLORS["mixture"], clip_on=False)
-        (self.here,) = right.plot([0], [0], "o", color=COLORS["accent"], markersize=9,
-                                  clip_on=False)  # fmt: skip
-        return [self.level, self.level_name, self.strokes, self.dots, self.dots_name, self.arrows,
-                self.tips, self.term, self.floor, self.here]  # fmt: skip
+        self.level = curve(left, "mixture", linestyle="--")
+        self.level_name = words(left, "mixture", "m", ha="left", va="center")
+        self.gaps, self.points = curve(left, "highlight"), dot(left, "generated", 6)
+        self.points_name = words(left, "generated", "generated")
+
+        square = {"aspect": "equal", "xticks": [], "yticks": []}
+        panel(middle, "Codes", ("", -1.15, 1.15), ("", -1.15, 1.15), **square)
+        turn = np.linspace(0, 2 * np.pi, 200)
+        middle.plot(np.cos(turn), np.sin(turn), color=COLORS["mixture"], linewidth=1)
+        self.arrows, self.tips = curve(middle, "accent"), dot(middle, "accent", 8)
+
+        angles = ("angle between neighbours (degrees)", 0, 180)
+        panel(right, "Pull-away term", angles, ("", 0, 1.05), xticks=[0, 45, 90, 135, 180])
+        self.term = curve(right, "accent")
+        self.floor = curve(right, "mixture", linestyle=":", clip_on=False)
+        self.here = dot(right, "accent", clip_on=False)
 
     def update(self, margin, shift, codes, angle):
-        places = shift + self.offsets
-        energies = energy(places)
+        xs = shift + np.linspace(-0.9, 0.9, 10)
+        energies = energy(xs)
         low = energies < margin
-        self.level.set_ydata([margin, margin])
-        self.level_name.set_y(margin)
-        self.dots_name.set_x(np.clip(shift, -2.2, 2.2))
-        self.dots.set_data(places, energies)
-        gaps = np.full(low.sum(), np.nan)
-        self.strokes.set_data(
-            np.stack([places[low], places[low], gaps], 1).ravel(),
-            np.stack([energies[low], np.full(low.sum(), margin), gaps], 1).ravel(),
-        )
+        self.level.move([-4, 4], [margin, margin])
+        self.level_name.move(4.15, margin)
+        self.points.move(xs, energies)
+        self.points_name.move(np.clip(shift, -2.2, 2.2), 3.05)
+        xs, ys = np.repeat(xs[low], 3), np.repeat(energies[low], 3)
+        ys[1::3], ys[2::3] = margin, np.nan  # NaN parts the strokes
+        self.gaps.move(xs, ys)
+
         k = int(angle) // 5
         tips = self.directions[k, :codes]
         ends = np.zeros((2 * codes, 2))
         ends[::2] = tips
-        self.arrows.set_data(*ends.T)
-        self.tips.set_data(*tips.T)
-        self.term.set_ydata(self.terms[codes])
+        self.arrows.move(*ends.T)
+        self.tips.move(*tips.T)
+        self.term.move(ANGLES, self.terms[codes])
         # The squared cosines of N unit vectors in the plane, the diagonal included, sum to at
         # least N^2 / 2.
         least = (codes / 2 - 1) / (codes - 1)
-        self.floor.set_ydata([least, least])
-        self.here.set_data([angle], [self.terms[codes][k]])
+        self.floor.move([0, 180], [least, least])
+        self.here.move(angle, self.terms[codes][k])
         return {
             "samples still lifted": f"{low.sum()} of {len(low)}",
             "hinge of each, then mean": np.maximum(margin - energies, 0).mean(),
@@ -108,8 +104,8 @@ class EnergyMargin(Scene):
 
 
 def energy(x):
-    """How far x is from the nearer heap: the error of an autoencoder with a code of one bit."""
-    return np.min(np.abs(np.asarray(x)[..., None] - np.array(HEAPS)), -1)
+    """How far x is from the nearer mode: the error of an autoencoder with a code of one bit."""
+    return np.min(np.abs(np.asarray(x)[..., None] - np.array(MODES)), -1)
 
 
 # Exercises

@@ -1,14 +1,12 @@
 """Lecture 41: BEGAN."""
 
-import ipywidgets
 import numpy as np
 import tensorflow as tf
 
-from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import BEGAN
-from genlib.plots import COLORS
-from genlib.widgets import Scene, scene, slider
+from genlib.widgets import Scene, log_slider, scene, slider
+from genlib.widgets.artists import curve, key, panel
 
 # Explorer: balance
 
@@ -17,9 +15,7 @@ STEPS = 600
 
 @scene("balance")
 class Balance(Scene):
-    """BEGAN's balance as a game of two numbers: the mean errors of real and of
-    generated samples.
-    """
+    """BEGAN's balance as a game of two numbers: the mean errors of real and generated samples."""
 
     title = "The balance of two errors"
     alt = (
@@ -32,34 +28,25 @@ class Balance(Scene):
     def controls(self):
         return {
             "gamma": slider("gamma", 0.5, 0.1, 1.0, 0.05),
-            "rate": ipywidgets.FloatLogSlider(
-                value=0.1, min=-3, max=0, step=0.1, description="rate of k"
-            ),
+            "rate": log_slider("rate of k", 0.1, -3, 0, 0.1),
             "strength": slider("strength of the generator", 1.0, 0.2, 4.0, 0.2),
         }
 
     def stage(self, fig):
-        self.time = np.arange(STEPS)
         left, right = fig.subplots(1, 2)
-        left.set(title="Mean errors", xlabel="step", ylabel="error", xlim=(0, STEPS), ylim=(0, 1.6))
-        (self.real,) = left.plot(self.time, 0 * self.time, color=COLORS["real"])
-        (self.fake,) = left.plot(self.time, 0 * self.time, color=COLORS["generated"])
-        (self.goal,) = left.plot(self.time, 0 * self.time, color=COLORS["mixture"], linestyle=":")
-        for place, text, role in ((0.97, "real", "real"), (0.88, "generated", "generated"),
-                                  (0.79, "gamma x real", "mixture")):  # fmt: skip
-            plots.label(left, 0.98, place, text, role, ha="right", va="top",
-                        transform=left.transAxes)  # fmt: skip
-        right.set(title="The weight k", xlabel="step", ylabel="k", xlim=(0, STEPS),
-                  ylim=(-0.05, 1.05))  # fmt: skip
-        (self.weight,) = right.plot(self.time, 0 * self.time, color=COLORS["critic"])
-        return [self.real, self.fake, self.goal, self.weight]
+        panel(left, "Mean errors", ("step", 0, STEPS), ("error", 0, 1.6))
+        lines = {"real": "real", "generated": "generated", "gamma x real": "mixture"}
+        key(left, 0.98, 0.97, lines)
+        self.real, self.fake = curve(left, "real"), curve(left, "generated")
+        self.goal = curve(left, "mixture", linestyle=":")
+        panel(right, "The weight k", ("step", 0, STEPS), ("k", -0.05, 1.05))
+        self.weight = curve(right, "critic")
 
     def update(self, gamma, rate, strength):
         real, fake, k = simulate(gamma, rate, strength)
-        self.real.set_ydata(real)
-        self.fake.set_ydata(fake)
-        self.goal.set_ydata(gamma * real)
-        self.weight.set_ydata(k)
+        lines = (self.real, real), (self.fake, fake), (self.goal, gamma * real), (self.weight, k)
+        for line, values in lines:
+            line.move(np.arange(STEPS), values)
         stuck = "at 0" if k[-100:].max() < 1e-3 else "at 1" if k[-100:].min() > 0.999 else "no"
         return {
             "generated / real": fake[-100:].mean() / real[-100:].mean(),
@@ -73,7 +60,8 @@ def simulate(gamma, rate, strength):
     """Return the errors on real and generated samples and k, each (600,).
 
     A caricature: the critic lowers the real error towards 0.2, less so the more it also has to
-    raise the generated one, which it raises in proportion to k; the generator lowers its own.
+    raise the generated one, which it raises in proportion to k; the generator lowers its own. k
+    moves as `BEGAN` moves it.
     """
     real, fake, k = np.empty((3, STEPS))
     r, f, weight = 1.0, 1.5, 0.0

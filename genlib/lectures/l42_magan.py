@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import MAGAN
-from genlib.plots import COLORS
+from genlib.gans.magan import margin_moves
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import curve, dot, key, panel
 
 # Explorer: margin_path
 
@@ -37,47 +37,35 @@ class MarginPath(Scene):
 
     def stage(self, fig):
         self.epochs = np.arange(1, EPOCHS + 1)
-        self.bumps = np.random.default_rng(3).normal(size=(2, EPOCHS))
+        self.noise = np.random.default_rng(3).normal(size=(2, EPOCHS))
         left, right = fig.subplots(1, 2, width_ratios=[1.1, 1])
-        left.set(title="Mean energies of an epoch", xlabel="epoch", ylabel="energy",
-                 xlim=(0, EPOCHS), ylim=(0, 3))  # fmt: skip
-        (self.real,) = left.plot(self.epochs, self.epochs, color=COLORS["real"])
-        (self.fake,) = left.plot(self.epochs, self.epochs, color=COLORS["generated"])
-        (self.margin,) = left.step(self.epochs, self.epochs, color="black", where="post")
-        for place, text, role in ((0.97, "generated", "generated"), (0.89, "real", "real"),
-                                  (0.81, "margin (black)", "mixture")):  # fmt: skip
-            plots.label(left, 0.98, place, text, role, ha="right", va="top",
-                        transform=left.transAxes)  # fmt: skip
-        right.set(title="Which conditions hold", xlabel="epoch", xlim=(0, EPOCHS + 1),
-                  ylim=(-0.6, 3.6))  # fmt: skip
+        panel(left, "Mean energies of an epoch", ("epoch", 0, EPOCHS), ("energy", 0, 3))
+        lines = {"generated": "generated", "real": "real", "margin (black)": "mixture"}
+        key(left, 0.98, 0.97, lines, 0.08)
+        self.real, self.fake = curve(left, "real"), curve(left, "generated")
+        self.margin = curve(left, "black", drawstyle="steps-post")
         names = ["1 real < margin", "2 real < generated", "3 generated did not fall", "it moves"]
-        right.set_yticks([3, 2, 1, 0], names)
-        right.grid(False)
-        self.lights = [
-            right.plot([], [], "s", color=COLORS[role], markersize=5)[0]
-            for role in ("real", "generated", "highlight", "critic")
-        ]
-        return [self.real, self.fake, self.margin, *self.lights]
+        ticks = {"yticks": [3, 2, 1, 0], "yticklabels": names}
+        epochs = ("epoch", 0, EPOCHS + 1)
+        panel(right, "Which conditions hold", epochs, ("", -0.6, 3.6), **ticks).grid(False)
+        roles = "real", "generated", "highlight", "critic"
+        self.lights = [dot(right, role, 5, "s") for role in roles]
 
     def update(self, decay, floor, noise, jump):
         real = START * (0.1 + 0.9 * 0.5 ** (self.epochs / decay))
         fake = floor + (2.0 - floor) * 0.5 ** (self.epochs / 5.0) + 0.5 * (self.epochs >= jump)
         real, fake = (
-            np.maximum(curve * (1 + 0.5 * noise * bump), 0.0).astype(np.float32)
-            for curve, bump in zip((real, fake), self.bumps, strict=True)
+            np.maximum(energy * (1 + 0.5 * noise * bumps), 0.0).astype(np.float32)
+            for energy, bumps in zip((real, fake), self.noise, strict=True)
         )
         margins = path(real, fake)
+        for line, ys in ((self.real, real), (self.fake, fake), (self.margin, margins)):
+            line.move(self.epochs, ys)
         before = np.r_[START, margins[:-1]]
-        first, second = real < before, real < fake
-        third = np.r_[False, np.diff(fake) >= 0]
-        self.real.set_ydata(real)
-        self.fake.set_ydata(fake)
-        self.margin.set_ydata(margins)
         moved = margins < before
-        for row, (light, on) in zip(
-            (3, 2, 1, 0), zip(self.lights, (first, second, third, moved), strict=True), strict=True
-        ):
-            light.set_data(self.epochs[on], np.full(on.sum(), row))
+        rows = real < before, real < fake, np.r_[False, np.diff(fake) >= 0], moved
+        for height, light, on in zip((3, 2, 1, 0), self.lights, rows, strict=True):
+            light.move(self.epochs[on], np.full(on.sum(), height))
         return {
             "the margin moves": f"{moved.sum()} times",
             "it ends at": margins[-1],
@@ -89,7 +77,7 @@ def path(real, fake, start=START):
     """Return the margin after each epoch, from the mean energies ``(n,)``."""
     margin, last, seen = start, np.inf, []
     for now_real, now_fake in zip(real, fake, strict=True):
-        if now_real < margin and now_real < now_fake and last <= now_fake:
+        if margin_moves(margin, now_real, now_fake, last):
             margin = now_real
         last = now_fake
         seen.append(margin)
