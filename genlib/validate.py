@@ -23,6 +23,11 @@ def count(name: str, value: int, minimum: int = 1) -> int:
     return int(_number(name, value, lambda v: v >= minimum and v == int(v), wanted))
 
 
+def seed(value: int | None) -> int | None:
+    """Return ``value`` as an int or None; ValueError unless it is None or a whole number, 0 up."""
+    return None if value is None else count("seed", value, minimum=0)
+
+
 def choice(name: str, value: str, accepted: Collection[str]) -> str:
     """Return ``value``; ValueError unless it is one of ``accepted``."""
     if not isinstance(value, str) or value not in accepted:
@@ -82,20 +87,17 @@ def levels(name: str, value, count: int):
 def samples(name: str, value) -> tf.Tensor:
     """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
 
-    float64 stays float64, all else becomes float32. ValueError if it is empty, not 1-D or 2-D,
-    not numeric, or holds NaN or infinity.
+    float32 stays float32, and half precision becomes it; all else becomes float64, which holds
+    whole numbers up to 2^53. ValueError if it is empty, not 1-D or 2-D, no array of real numbers,
+    has masked values, or holds NaN or infinity.
     """
     if not tf.is_tensor(value):
-        try:
-            array = np.asarray(value)
-            value = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{name} must be an array of numbers; got {type(value).__name__}"
-            ) from error
+        value = _real_array(name, value)
+    elif not (value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool):
+        raise ValueError(f"{name} must be an array of real numbers; got {value.dtype.name}")
     value = tf.convert_to_tensor(value)
     if value.dtype not in (tf.float32, tf.float64):
-        value = tf.cast(value, tf.float32)
+        value = tf.cast(value, tf.float32 if value.dtype.is_floating else tf.float64)
     if value.shape.rank not in (1, 2):
         raise ValueError(f"{name} must have shape (n,) or (n, d); got shape {tuple(value.shape)}")
     if value.shape.rank == 1:
@@ -105,6 +107,14 @@ def samples(name: str, value) -> tf.Tensor:
     return finite(name, value)
 
 
+def pair(x, y) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return `samples` ``x`` (n, d) and ``y`` (m, d), both in the more precise of their dtypes."""
+    x, y = samples("x", x), samples("y", y)
+    same_dimension("x", x, "y", y)
+    dtype = tf.float64 if tf.float64 in (x.dtype, y.dtype) else tf.float32
+    return tf.cast(x, dtype), tf.cast(y, dtype)
+
+
 def same_dimension(x_name: str, x: tf.Tensor, y_name: str, y: tf.Tensor) -> None:
     """ValueError unless ``x`` and ``y``, both ``(n, d)``, have the same d."""
     if x.shape[1] != y.shape[1]:
@@ -112,6 +122,20 @@ def same_dimension(x_name: str, x: tf.Tensor, y_name: str, y: tf.Tensor) -> None
             f"{x_name} and {y_name} must have the same dimension d; got shapes "
             f"{tuple(x.shape)} and {tuple(y.shape)}"
         )
+
+
+def _real_array(name, value):
+    """Return ``value`` as an array of numbers; text, dates and masked values are refused."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must not have masked values: leave them out (x.compressed())")
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiubO":
+            raise TypeError
+        return array if array.dtype.kind == "f" and array.itemsize <= 8 else array.astype(float)
+    except (TypeError, ValueError) as error:
+        given = getattr(value, "dtype", type(value).__name__)
+        raise ValueError(f"{name} must be an array of real numbers; got {given}") from error
 
 
 def _number(name, value, accepts, wanted):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.stats import wasserstein_distance
 
+from genlib import memory
 from genlib.divergences import costs, kernels, samples
 
 SETTINGS = settings(deadline=None, max_examples=15, derandomize=True)
@@ -252,7 +253,7 @@ def test_mmd2_in_blocks_is_the_whole(monkeypatch, unbiased):
         return [t.numpy() for t in run(tf.constant(x), tf.constant(y))]
 
     whole = value_error_gradients()
-    monkeypatch.setattr(samples, "_WHOLE", 100)  # 3 to 4 rows at a time, the last block short
+    monkeypatch.setattr(memory, "ENTRIES", 100)  # 3 to 4 rows at a time, the last block short
     for in_graph in (False, True):
         for a, b in zip(whole, value_error_gradients(in_graph), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -270,7 +271,7 @@ def test_memory_of_mmd2_grows_with_the_sample_not_with_its_square():
 
         samples.mmd2(np.zeros((n, 1)), np.ones((n, 1)), kernel)
         largest[n] = max(sizes)
-    assert largest[6000] <= largest[3000] <= samples._WHOLE
+    assert largest[6000] <= largest[3000] <= memory.ENTRIES
 
 
 def test_doubled_bandwidths_are_squared_and_others_are_not():

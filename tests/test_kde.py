@@ -10,9 +10,8 @@ import tensorflow as tf
 from scipy import stats
 from tensorflow_probability import distributions as tfd
 
-from genlib import data
+from genlib import data, memory
 from genlib.divergences import kernels, samples
-from genlib.likelihood import kde as module
 from genlib.likelihood.kde import KDE, best_bandwidth, scott
 
 
@@ -58,7 +57,7 @@ def test_blocks_change_nothing(monkeypatch):
     x = np.random.default_rng(3).normal(size=(50, 3))
     estimate, at = KDE(0.5).fit(x), x[::-1] + 0.1
     whole = estimate.log_prob(at), estimate.leave_one_out()
-    monkeypatch.setattr(module, "_BLOCK", 350)
+    monkeypatch.setattr(memory, "ENTRIES", 350)
     for a, b in zip(whole, (estimate.log_prob(at), estimate.leave_one_out()), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)
 

@@ -55,14 +55,18 @@ def test_p_value_is_the_share_that_reaches():
 
 @pytest.mark.parametrize("bandwidth", [0.01, 1.0, 100.0])
 def test_level_at_every_bandwidth(bandwidth):
-    """Under P = Q at most 10 % of the tests may say p <= 0.1; the bound leaves 4 deviations."""
+    """Under P = Q at most 10 % of the tests may say p <= 0.1; the bound leaves 4 deviations.
+
+    At a tiny bandwidth few pairs are near at all: deals tie, and the test is on the safe side.
+    """
     kernel, trials = kernels.rbf(bandwidth), 200
     p_values = [
         permutation_test(*pair(seed, n=12, m=15), kernel, 60, seed=seed).p_value
         for seed in range(trials)
     ]
     rejected = np.mean(np.array(p_values) <= 0.1)
-    assert abs(rejected - 0.1) < 4 * np.sqrt(0.09 / trials)
+    assert rejected - 0.1 < 4 * np.sqrt(0.09 / trials)
+    assert bandwidth < 1 or rejected - 0.1 > -4 * np.sqrt(0.09 / trials)
 
 
 def test_power_grows_with_the_shift_and_falls_at_bad_bandwidths():

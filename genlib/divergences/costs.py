@@ -25,7 +25,8 @@ def negative_entropy(x):
 class bregman:
     """Bregman cost ``D_phi(x, y) = phi(x) - phi(y) - <grad phi(y), x - y>``, not symmetric.
 
-    ``phi`` is a convex, differentiable function of points, (n, d) -> (n,), in TensorFlow. The cost
+    ``phi`` is a convex, differentiable function of points, (n, d) -> (n,), in TensorFlow (one of
+    your own loses digits far from the origin: give it float64 points there). The cost
     is at least 0, and 0 only at x = y where phi is strictly convex. Bregman 1967; as a cost of
     transport: Guo, Hong, Lin, Yang 2017, "Relaxed Wasserstein with applications to GANs".
     """
@@ -36,11 +37,16 @@ class bregman:
         self.phi = phi
 
     def __call__(self, x, y):
-        x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+        x, y = kernels.points(x, y)
+        if self.phi is squared_norm:
+            return squared_euclidean(x, y)
+        dtype = x.dtype
+        if self.phi is negative_entropy:  # far from 0 the terms below are large and cancel
+            x, y = tf.cast(x, tf.float64), tf.cast(y, tf.float64)
         slope = self.slope(y)
         # <slope(y_j), x_i - y_j>, without an array (n, m, d).
         linear = tf.matmul(x, slope, transpose_b=True) - tf.reduce_sum(slope * y, -1)
-        return self.phi(x)[:, None] - self.phi(y) - linear
+        return tf.cast(self.phi(x)[:, None] - self.phi(y) - linear, dtype)
 
     def slope(self, y):
         """``grad phi`` at points ``y``, (m, d); differentiable."""

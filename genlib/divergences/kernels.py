@@ -6,24 +6,88 @@ import numpy as np
 import tensorflow as tf
 
 from genlib import validate
+from genlib.divergences.roots import safe_sqrt
+
+_FEW = 4  # columns that cost less to subtract one by one than a matrix product
+_MOST = 500  # points of each sample that the median distance is taken of
+
+
+def gram(kernel, x, y):
+    """Return ``kernel(x, y)`` as a tensor like ``x``; ValueError unless it has shape (n, m)."""
+    if not callable(kernel):
+        raise ValueError(f"kernel must be a callable k(x, y) or None; got {kernel!r}")
+    matrix = tf.cast(kernel(x, y), x.dtype)
+    if not matrix.shape.is_compatible_with([x.shape[0], y.shape[0]]):
+        raise ValueError(
+            f"kernel must return the Gram matrix, shape {(x.shape[0], y.shape[0])}; "
+            f"got shape {tuple(matrix.shape)}"
+        )
+    return matrix
 
 
 def squared_distances(x, y):
-    """Return ``|x_i - y_j|^2``, shape (n, m), in the Gram form, which never stores (n, m, d)."""
-    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    """Return ``|x_i - y_j|^2``, shape (n, m), right however far from the origin the points lie.
+
+    Above four dimensions it is the Gram form, which never stores (n, m, d), and where that loses
+    digits, the same in float64, and at last the differences.
+    """
+    x, y = points(x, y)
+    if x.shape[-1] is not None and x.shape[-1] <= _FEW:
+        columns = zip(tf.unstack(x, axis=-1), tf.unstack(y, axis=-1), strict=True)
+        return sum(tf.square(a[..., :, None] - b[..., None, :]) for a, b in columns)
+    return _gram_form(x, y)
+
+
+@tf.custom_gradient
+def _gram_form(x, y):
     centre = tf.stop_gradient(tf.reduce_mean(y, axis=-2, keepdims=True))
-    x, y = x - centre, y - centre  # near the origin the subtraction below loses fewer digits
-    norms = tf.reduce_sum(x**2, -1)[..., :, None] + tf.reduce_sum(y**2, -1)[..., None, :]
-    squares = norms - 2 * tf.matmul(x, y, transpose_b=True)
+    a, b = x - centre, y - centre  # near the origin the subtraction below loses fewer digits
+    norms = tf.reduce_sum(a**2, -1)[..., :, None] + tf.reduce_sum(b**2, -1)[..., None, :]
+    squares = norms - 2 * tf.matmul(a, b, transpose_b=True)
     rounding = 8 * np.finfo(x.dtype.as_numpy_dtype).eps  # what is left between equal points
-    return tf.where(squares > rounding * norms, squares, 0)
+    kept = squares > 500 * rounding * norms  # to 3 digits; NaN is not
+    equal = tf.equal(_projection(a)[..., :, None], _projection(b)[..., None, :])
+    right = tf.reduce_all(kept | equal)
+    squares = tf.cond(
+        right, lambda: tf.where(squares > rounding * norms, squares, 0), lambda: _precise(x, y)
+    )
+
+    def gradient(upstream):
+        """``sum_j upstream_ij 2 (x_i - y_j)``, and likewise for y."""
+        upstream = 2 * tf.where(tf.equal(squares, 0), 0, upstream)
+        rows, columns = tf.reduce_sum(upstream, -1), tf.reduce_sum(upstream, -2)
+        return (
+            rows[..., None] * a - tf.matmul(upstream, b),
+            columns[..., None] * b - tf.matmul(upstream, a, transpose_a=True),
+        )
+
+    return squares, gradient
+
+
+def _projection(x):
+    """Return ``x`` along one direction, (n,), on which different points hardly ever coincide."""
+    return tf.reduce_sum(x * tf.cos(tf.range(1, tf.shape(x)[-1] + 1, dtype=x.dtype)), -1)
+
+
+def _precise(x, y):
+    """Return the squared distances in float64; of float64 points by differences, no gradient."""
+    if x.dtype != tf.float64:
+        return tf.cast(squared_distances(tf.cast(x, tf.float64), tf.cast(y, tf.float64)), x.dtype)
+
+    def add(total, column):
+        a, b = tf.gather(x, column, axis=-1), tf.gather(y, column, axis=-1)
+        return total + tf.square(a[..., :, None] - b[..., None, :])
+
+    return tf.foldl(add, tf.range(tf.shape(x)[-1]), tf.zeros_like(x[..., :1] - y[..., None, :, 0]))
 
 
 def distances(x, y):
     """Return ``|x_i - y_j|``, shape (n, m), with gradient 0 where two points coincide."""
+    x, y = points(x, y)
     if x.shape[-1] == 1:
         return tf.abs(x - tf.linalg.matrix_transpose(y))
-    return safe_sqrt(squared_distances(x, y))
+    squares = squared_distances(*(tf.cast(z, tf.float64) for z in (x, y)))  # float32 overflows
+    return tf.cast(safe_sqrt(squares), x.dtype)
 
 
 def negative_distance(x, y):
@@ -31,10 +95,12 @@ def negative_distance(x, y):
     return -distances(x, y)
 
 
-def safe_sqrt(x):
-    """Return ``sqrt(max(x, 0))`` with gradient 0, not infinity, at 0."""
-    positive = x > 0
-    return tf.where(positive, tf.sqrt(tf.where(positive, x, 1)), 0)
+def points(x, y):
+    """Return ``x`` and ``y`` as tensors of one floating dtype: whole numbers become float64."""
+    x, y = (tf.convert_to_tensor(z) for z in (x, y))
+    kinds = {z.dtype if z.dtype.is_floating else tf.float64 for z in (x, y)}
+    dtype = kinds.pop() if len(kinds) == 1 else tf.float64
+    return tf.cast(x, dtype), tf.cast(y, dtype)
 
 
 class rbf:
@@ -52,7 +118,8 @@ class rbf:
                 for _ in range(doublings):
                     value = tf.square(value)
             else:
-                value = tf.exp(-squares / (2 * _like(bandwidth, squares) ** 2))
+                width = 2 * _like(bandwidth, squares) ** 2
+                value = tf.exp(-squares / tf.maximum(width, squares.dtype.as_numpy_dtype(1e-37)))
             total, previous = total + value, bandwidth
         return total
 
@@ -81,24 +148,26 @@ def energy(x, y):
 
     Sejdinovic et al. 2013, "Equivalence of distance-based and RKHS-based statistics".
     """
-    norm_x, norm_y = (safe_sqrt(tf.reduce_sum(z**2, -1)) for z in (x, y))
-    return (norm_x[..., :, None] + norm_y[..., None, :] - distances(x, y)) / 2
+    x, y = points(x, y)
+    far_x, far_y = (tf.cast(z, tf.float64) for z in (x, y))
+    norm_x, norm_y = (safe_sqrt(tf.reduce_sum(z**2, -1)) for z in (far_x, far_y))
+    gaps = distances(far_x, far_y)
+    return tf.cast((norm_x[..., :, None] + norm_y[..., None, :] - gaps) / 2, x.dtype)
 
 
 def median_heuristic(x, y) -> tf.Tensor:
     """Return a bandwidth for `rbf`: the median distance among the pooled samples, no gradient.
 
-    Of many points an evenly spaced 250 to 500 of ``x``, and of ``y``, are used.
+    Of more than 500 points of ``x``, or of ``y``, 500 are chosen at random, always the same ones
+    in whatever order the rows stand.
     """
-    x, y = validate.samples("x", x), validate.samples("y", y)
-    validate.same_dimension("x", x, "y", y)
-    pool = tf.concat([_thin(x), tf.cast(_thin(y), x.dtype)], 0)
+    pool = tf.concat([_some(z) for z in validate.pair(x, y)], 0)
     count = tf.shape(pool)[0]
     pairs = tf.linalg.band_part(tf.ones([count, count], tf.bool), 0, -1)
     pairs = tf.linalg.set_diag(pairs, tf.zeros([count], tf.bool))
     ordered = tf.sort(tf.boolean_mask(distances(pool, pool), pairs))
     median = ordered[tf.shape(ordered)[0] // 2]
-    return tf.stop_gradient(tf.where(median > 0, median, 1))
+    return tf.stop_gradient(tf.where(tf.equal(median, 0), 1, median))
 
 
 def _like(value, tensor):
@@ -114,8 +183,11 @@ def _doublings(wide, narrow) -> int:
     return round(times) if abs(times - round(times)) < 1e-9 and 1 <= times <= 4.5 else 0
 
 
-def _thin(x):
-    return x[:: tf.maximum(tf.shape(x)[0] // 250, 1)]
+def _some(x):
+    """Return at most 500 rows of ``x``, the same ones in whatever order the rows stand."""
+    in_order = tf.gather(x, tf.argsort(_projection(tf.cast(x, tf.float64))))
+    drawn = tf.argsort(tf.random.stateless_uniform(tf.shape(x)[:1], (0, 0)))[:_MOST]
+    return tf.gather(in_order, drawn)
 
 
 def _positives(name, values):

@@ -1,7 +1,8 @@
 """Divergences between samples ``x`` (n, d) and ``y`` (m, d); a 1-D array is read as d = 1.
 
-All are differentiable in the samples when given tensors. float64 stays float64, all else becomes
-float32. ValueError names an argument that is empty, NaN, infinite or of another dimension.
+All are differentiable in the samples when given tensors. float32 stays float32 and half precision
+becomes it, all else becomes float64. ValueError names an argument that is empty, NaN, infinite,
+complex, masked or of another dimension.
 """
 
 import os
@@ -11,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
-from genlib import validate
+from genlib import memory, validate
 from genlib.divergences import costs, kernels
-from genlib.divergences.routes import power_root, stateless_seed, wasserstein_order
+from genlib.divergences.roots import power_mean
+from genlib.divergences.routes import stateless_seed, wasserstein_order
 
-_WHOLE = 2**22  # entries of a Gram matrix held at once: 16 MB in float32
 _SCALINGS = 20  # Sinkhorn's updates by scaling for each one in the log domain
 
 
@@ -33,19 +34,20 @@ def wasserstein_1d(x, y, order=1, x_weights=None, y_weights=None):
         fast = _sorted_numpy(x, y, order)
         if fast is not None:
             return fast
-    x, y = _pair(x, y)
+    x, y = validate.pair(x, y)
     if x.shape[1] != 1:
         raise ValueError(f"x must have d = 1; got shape {tuple(x.shape)} (see emd for d > 1)")
-    if uniform and x.shape[0] is not None and x.shape[0] == y.shape[0]:
-        gaps = tf.abs(tf.sort(x[:, 0]) - tf.sort(y[:, 0]))
-        return power_root(tf.reduce_mean(gaps**order), order)
+    if uniform:
+        return _sorted_distance(x, y, order)
     x, levels_x = _ordered(x[:, 0], _weights("x_weights", x_weights, x))
     y, levels_y = _ordered(y[:, 0], _weights("y_weights", y_weights, y))
     levels = tf.sort(tf.concat([levels_x, levels_y], 0))
     widths = levels - tf.concat([tf.zeros_like(levels[:1]), levels[:-1]], 0)
     middles = levels - widths / 2
     gaps = tf.abs(_step(x, levels_x, middles) - _step(y, levels_y, middles))
-    return power_root(tf.reduce_sum(tf.cast(widths, gaps.dtype) * gaps**order), order)
+    # A step that rounding alone has made must not count: a high order would see nothing else.
+    rounding = np.finfo(np.float64).eps * tf.cast(tf.size(levels), tf.float64)
+    return power_mean(gaps, order, tf.cast(tf.where(widths > rounding, widths, 0), gaps.dtype))
 
 
 def emd(x, y, cost="euclidean", x_weights=None, y_weights=None, return_plan=False):
@@ -62,19 +64,15 @@ def emd(x, y, cost="euclidean", x_weights=None, y_weights=None, return_plan=Fals
       return_plan: return (value, plan), the plan of shape (n, m).
     """
     constant = not tf.is_tensor(x) and not tf.is_tensor(y)
-    x, y = _pair(x, y)
+    x, y = validate.pair(x, y)
     a, b = _weights("x_weights", x_weights, x), _weights("y_weights", y_weights, y)
-    if constant and isinstance(cost, str) and cost in ("euclidean", "sqeuclidean"):
-        # No gradient to keep: SciPy's distances are the faster ones.
-        matrix = cdist(x, y, cost)
-        plan = _plan(a, b, matrix)
-        value = tf.constant(np.vdot(plan, matrix), x.dtype)
-        return (value, tf.constant(plan, x.dtype)) if return_plan else value
-    matrix = _cost(cost, x, y)
-    plan = tf.numpy_function(_plan, [a, b, tf.cast(matrix, tf.float64)], tf.float64, stateful=False)
-    plan = tf.cast(tf.stop_gradient(tf.ensure_shape(plan, matrix.shape)), matrix.dtype)
-    value = tf.tensordot(plan, matrix, 2)
-    return (value, plan) if return_plan else value
+    # With no gradient to keep, SciPy's distances are the faster ones.
+    fast = constant and isinstance(cost, str) and cost in ("euclidean", "sqeuclidean")
+    matrix = tf.constant(cdist(x, y, cost)) if fast else _cost(cost, x, y)
+    plan = tf.numpy_function(_plan, [a, b, matrix], tf.float64, stateful=False)
+    plan = tf.stop_gradient(tf.ensure_shape(plan, matrix.shape))
+    value = tf.cast(tf.tensordot(plan, matrix, 2), x.dtype)
+    return (value, tf.cast(plan, x.dtype)) if return_plan else value
 
 
 def sliced_wasserstein(x, y, order=1, projections=100, seed=None):
@@ -84,19 +82,12 @@ def sliced_wasserstein(x, y, order=1, projections=100, seed=None):
     it is W_p. Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters of measures".
     """
     order, projections = wasserstein_order(order), validate.count("projections", projections)
-    x, y = _pair(x, y)
+    x, y = validate.pair(x, y)
     shape = [x.shape[1], projections]
     directions = tf.random.stateless_normal(shape, stateless_seed(seed), dtype=x.dtype)
-    directions /= tf.norm(directions, axis=0, keepdims=True)
-    x, y = (tf.sort(z @ directions, axis=0) for z in (x, y))
-    n, m = tf.shape(x)[0], tf.shape(y)[0]
-    # Both quantile functions are steps: of length 1/n and 1/m. Walk through the union of steps.
-    ends = tf.sort(tf.concat([tf.range(1, n + 1) * m, tf.range(1, m + 1) * n], 0))
-    widths = ends - tf.concat([[0], ends[:-1]], 0)
-    x, y = tf.gather(x, (ends - 1) // m), tf.gather(y, (ends - 1) // n)
-    shares = tf.cast(widths, x.dtype) / tf.cast(n * m, x.dtype)
-    costs = tf.reduce_sum(shares[:, None] * tf.abs(x - y) ** order, 0)
-    return power_root(tf.reduce_mean(costs), order)
+    directions = tf.cast(directions / tf.norm(directions, axis=0, keepdims=True), tf.float64)
+    projected = (tf.cast(z, tf.float64) @ directions for z in (x, y))
+    return tf.cast(_sorted_distance(*projected, order), x.dtype)
 
 
 def sinkhorn(
@@ -130,10 +121,11 @@ def sinkhorn(
     tolerance = validate.non_negative("tolerance", tolerance)
     if debiased and not (isinstance(cost, str) or callable(cost)):
         raise ValueError("debiased needs a named cost or a callable; got a matrix")
-    x, y = _pair(x, y)
+    x, y = validate.pair(x, y)
 
     def solve(x, y):
-        return _sinkhorn(_cost(cost, x, y), regularisation, tf.constant(iterations), tolerance)
+        matrix = tf.cast(_cost(cost, x, y), x.dtype)
+        return _sinkhorn(matrix, regularisation, tf.constant(iterations), tolerance)
 
     value, plan = solve(x, y)
     if debiased:
@@ -148,7 +140,9 @@ def energy_distance(x, y, unbiased=False):
     average and can be negative, and needs two points of each. Without it the value is that of the
     two empirical distributions: never negative, biased upward. Szekely and Rizzo 2013.
     """
-    value = mmd2(x, y, kernels.negative_distance, unbiased)
+    x, y = validate.pair(x, y)
+    far_x, far_y = tf.cast(x, tf.float64), tf.cast(y, tf.float64)
+    value = tf.cast(mmd2(far_x, far_y, kernels.negative_distance, unbiased), x.dtype)
     return value if unbiased else tf.maximum(value, 0)
 
 
@@ -165,10 +159,8 @@ def mmd2(x, y, kernel=None, unbiased=True, return_stderr=False):
         kernel's diagonal. Gretton et al. 2012, "A kernel two-sample test", lemma 6.
       return_stderr: return (value, standard error), also right where P = Q.
     """
-    x, y = _pair(x, y)
-    kernel = kernel or kernels.rbf(kernels.median_heuristic(x, y))
-    if not callable(kernel):
-        raise ValueError(f"kernel must be a callable k(x, y) or None; got {kernel!r}")
+    x, y = validate.pair(x, y)
+    kernel = kernels.rbf(kernels.median_heuristic(x, y)) if kernel is None else kernel
     for name, z in (("x", x), ("y", y)):
         if unbiased and z.shape[0] == 1:
             raise ValueError(f"{name} must hold at least 2 points for the unbiased estimate; got 1")
@@ -199,16 +191,16 @@ def _gram_rows(kernel, x, y, within, squares):
         return _GramRows(tf.reduce_sum(gram, 1) - own, square, own)
 
     def block(part, y, index):
-        gram = kernel(part, y)
+        gram = kernels.gram(kernel, part, y)
         own = tf.gather(gram, index, axis=1, batch_dims=1) if within else tf.zeros_like(gram[:, 0])
         return rows(gram, own)
 
     n, m = x.shape[0], y.shape[0]
-    if None in (n, m) or n * m <= _WHOLE:
-        gram = kernel(x, y)
+    slices = [] if None in (n, m) else memory.slices(n, m)
+    if len(slices) < 2:
+        gram = kernels.gram(kernel, x, y)
         return rows(gram, tf.linalg.diag_part(gram) if within else tf.zeros_like(gram[:, 0]))
-    size = max(1, _WHOLE // m)
-    count = -(-n // size)
+    count, size = len(slices), slices[0].stop
     index = tf.reshape(tf.minimum(tf.range(count * size), n - 1), [count, size])
     block = tf.recompute_grad(block)  # else the gradient would keep every block
     made = tf.map_fn(
@@ -322,13 +314,14 @@ def _plan(a, b, matrix):
 
 
 def _cost(cost, x, y):
+    """Return the costs (n, m) in float64, which holds squares that float32 does not."""
     if isinstance(cost, str):
         validate.choice("cost", cost, costs.COSTS)
         if cost == "kl":
             validate.all_positive("x", x)
             validate.all_positive("y", y)
-        return costs.COSTS[cost](x, y)
-    cost = tf.cast(validate.samples("cost", cost(x, y) if callable(cost) else cost), x.dtype)
+        return costs.COSTS[cost](tf.cast(x, tf.float64), tf.cast(y, tf.float64))
+    cost = tf.cast(validate.samples("cost", cost(x, y) if callable(cost) else cost), tf.float64)
     if tuple(cost.shape) != (x.shape[0], y.shape[0]):
         raise ValueError(
             f"cost must be one of {', '.join(costs.COSTS)}, or a matrix of shape "
@@ -351,15 +344,25 @@ def _weights(name, weights, x):
     return weights / total
 
 
-def _pair(x, y):
-    x, y = validate.samples("x", x), validate.samples("y", y)
-    validate.same_dimension("x", x, "y", y)
-    dtype = tf.float64 if tf.float64 in (x.dtype, y.dtype) else tf.float32
-    return tf.cast(x, dtype), tf.cast(y, dtype)
+def _sorted_distance(x, y, order):
+    """Return W_p of the columns of ``x`` (n, k) and ``y`` (m, k), its p-th power a mean over k."""
+    x, y = tf.sort(x, axis=0), tf.sort(y, axis=0)
+    if x.shape[0] is not None and x.shape[0] == y.shape[0]:
+        gaps = tf.abs(x - y)
+        return power_mean(gaps, order, 1 / tf.cast(tf.size(gaps), gaps.dtype))
+    # Both quantile functions are steps: of length 1/n and 1/m. Walk through the union of steps.
+    n, m = (tf.shape(z, tf.int64)[0] for z in (x, y))
+    ends = tf.sort(tf.concat([tf.range(1, n + 1) * m, tf.range(1, m + 1) * n], 0))
+    widths = ends - tf.concat([[0], ends[:-1]], 0)
+    gaps = tf.abs(tf.gather(x, (ends - 1) // m) - tf.gather(y, (ends - 1) // n))
+    shares = tf.cast(widths, gaps.dtype) / tf.cast(n * m * tf.shape(x, tf.int64)[1], gaps.dtype)
+    return power_mean(gaps, order, shares[:, None])
 
 
 def _sorted_numpy(x, y, order):
     """Return W_p by NumPy's sort, the fastest there is here; None for what needs the checks."""
+    if np.ma.isMaskedArray(x) or np.ma.isMaskedArray(y):
+        return None
     x, y = np.asarray(x), np.asarray(y)
     floats = (np.float32, np.float64)
     if 0 in (x.size, y.size) or x.dtype not in floats or y.dtype not in floats:
@@ -377,10 +380,11 @@ def _sorted_numpy(x, y, order):
     gaps = np.abs(x - y)
     if not np.isfinite(gaps.sum()):  # NaN and infinity: the checks will name them
         return None
+    scale = gaps.max() if order != 1 and gaps.any() else gaps.dtype.type(1)  # so as not to overflow
     if order != 1:
-        gaps **= order
+        gaps = (gaps / scale) ** order
     mean = gaps.mean() if shares is None else np.sum(shares * gaps, dtype=gaps.dtype)
-    return tf.constant(mean ** (1 / order) if order != 1 else mean)
+    return tf.constant(scale * mean ** (1 / order) if order != 1 else mean)
 
 
 def _ordered(values, weights):

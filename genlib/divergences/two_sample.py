@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
+from genlib import memory, validate
 from genlib.divergences import kernels
 
 
@@ -33,7 +33,13 @@ def embedding(x, kernel):
     embedding for distributions".
     """
     x = validate.samples("x", x)
-    return lambda t: tf.reduce_mean(kernel(x, tf.cast(validate.samples("t", t), x.dtype)), 0)
+
+    def mean(t):
+        t = validate.samples("t", t)
+        validate.same_dimension("x", x, "t", t)
+        return tf.reduce_mean(kernels.gram(kernel, *kernels.points(x, t)), 0)
+
+    return mean
 
 
 def witness(x, y, kernel):
@@ -42,8 +48,7 @@ def witness(x, y, kernel):
     Up to a factor it is the function of norm 1 whose means on the two samples differ most; the
     difference of its own means is the biased MMD^2. Gretton et al. 2012, section 2.3.
     """
-    x, y = validate.samples("x", x), validate.samples("y", y)
-    validate.same_dimension("x", x, "y", y)
+    x, y = validate.pair(x, y)
     on_x, on_y = embedding(x, kernel), embedding(y, kernel)
     return lambda t: on_x(t) - on_y(t)
 
@@ -55,6 +60,8 @@ def permutation_test(x, y, kernel=None, permutations=500, seed=None) -> TwoSampl
     p-value is at most a with probability at most a, for any kernel and any n and m (fixed in
     advance). The kernel may depend on the pooled points only. Each sample needs 2 points.
 
+    The order of the rows plays no part, and memory grows with n + m.
+
     Args:
       kernel: a callable giving the Gram matrix; None is an RBF at the median distance.
       permutations: deals at random; the p-value is never below 1 / (permutations + 1).
@@ -62,29 +69,40 @@ def permutation_test(x, y, kernel=None, permutations=500, seed=None) -> TwoSampl
 
     Source: Gretton et al. 2012, section 5; the "+ 1" is Phipson and Smyth 2010.
     """
-    x, y = validate.samples("x", x), validate.samples("y", y)
-    validate.same_dimension("x", x, "y", y)
-    permutations = validate.count("permutations", permutations)
+    x, y = validate.pair(x, y)
+    permutations, seed = validate.count("permutations", permutations), validate.seed(seed)
     n, m = len(x), len(y)
     for name, size in (("x", n), ("y", m)):
         if size < 2:
             raise ValueError(f"{name} must hold at least 2 points; got {size}")
-    kernel = kernel or kernels.rbf(kernels.median_heuristic(x, y))
-    pooled = tf.concat([x, tf.cast(y, x.dtype)], 0)
-    gram = np.array(kernel(pooled, pooled), np.float64)
-    np.fill_diagonal(gram, 0)  # the unbiased estimate leaves out the pairs of a point with itself
-    deals = np.arange(n + m) < n  # the samples as they are come first, then the random deals
+    kernel = kernels.rbf(kernels.median_heuristic(x, y)) if kernel is None else kernel
+    pooled = np.concatenate([x, y])
+    order = np.lexsort(pooled.T[::-1])
+    deals = order < n  # the samples as they are come first, then the random deals
     shuffled = np.random.default_rng(seed).permuted(np.tile(deals, (permutations, 1)), axis=1)
-    in_x = np.concatenate([deals[None], shuffled]).astype(np.float64)
-    values = _mmd2_of_deals(gram, in_x, n, m)
-    reached = values >= values[0] - 1e-12 * np.abs(gram).max()  # rounding must not break a tie
+    in_x = np.concatenate([deals[None], shuffled])
+    values, rounding = _mmd2_of_deals(kernel, tf.constant(pooled[order]), in_x)
+    reached = values >= values[0] - rounding  # rounding must not break a tie
     return TwoSampleTest(float(values[0]), values[1:], float(reached.mean()))
 
 
-def _mmd2_of_deals(gram, in_x, n, m):
-    """MMD^2 for each row of 0 and 1 in ``in_x``, (b, n + m); the Gram matrix has diagonal 0."""
-    in_y = 1 - in_x
-    to_x, to_y = in_x @ gram, in_y @ gram
-    within_x, within_y = np.sum(to_x * in_x, 1), np.sum(to_y * in_y, 1)
-    between = np.sum(to_x * in_y, 1)
-    return within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * between / (n * m)
+def _mmd2_of_deals(kernel, points, in_x):
+    """MMD^2 for each row of ``in_x``, (b, n + m) booleans, (b,), and its rounding error.
+
+    The Gram matrix is made some rows at a time; the unbiased estimate leaves out its diagonal.
+    """
+    size, n = len(points), int(in_x[0].sum())
+    m = size - n
+    within_x, of_x = np.zeros(len(in_x)), np.zeros(len(in_x))  # sums of k over x to x, x to all
+    total = largest = 0.0
+    members = in_x.T.astype(np.float64)
+    for rows in memory.slices(size, size):
+        gram = np.array(kernels.gram(kernel, points[rows], points), np.float64)
+        validate.finite("what kernel returns", gram)
+        gram[np.arange(len(gram)), np.arange(size)[rows]] = 0
+        within_x += np.sum(gram @ members * members[rows], 0)
+        of_x += gram.sum(1) @ members[rows]
+        total, largest = total + gram.sum(), max(largest, np.abs(gram).max())
+    between, within_y = of_x - within_x, total - 2 * of_x + within_x
+    values = within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * between / (n * m)
+    return values, 1e-12 * largest

@@ -8,10 +8,8 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
+from genlib import memory, validate
 from genlib.divergences.kernels import squared_distances
-
-_BLOCK = 4_000_000  # entries of the largest table of distances held at once
 
 
 class KDE:
@@ -22,19 +20,23 @@ class KDE:
     """
 
     def __init__(self, bandwidth=None):
+        self._by_scott = bandwidth is None
         self.bandwidth = None if bandwidth is None else validate.positive("bandwidth", bandwidth)
         self.points = None
 
     def fit(self, x) -> "KDE":
         """Keep the data ``x``, (n, d) or (n,): that is all there is to learn. Returns itself."""
-        self.points = tf.constant(validate.samples("x", x))
-        if self.bandwidth is None:
-            self.bandwidth = scott(self.points)
+        points = tf.constant(validate.samples("x", x))
+        if self._by_scott:
+            self.bandwidth = scott(points)
+        self.points = points
         return self
 
     def log_prob(self, x):
         """``log p(x)``, exact, (m, d) -> (m,), in nats."""
-        x = self._like_points(x)
+        x, d = validate.samples("x", x), self._fitted().shape[1]
+        if x.shape[1] != d:
+            raise ValueError(f"x must have the dimension of the data, {d}; got {tuple(x.shape)}")
         return self._in_blocks(x, lambda part, start: self._log_mean(self._log_kernels(part)))
 
     def leave_one_out(self):
@@ -45,7 +47,7 @@ class KDE:
         def part_of(part, start):
             rows = tf.range(tf.shape(part)[0])
             own = tf.stack([rows, start + rows], 1)
-            absent = tf.fill([len(part)], tf.constant(-np.inf, part.dtype))
+            absent = tf.fill([len(part)], tf.constant(-np.inf, tf.float64))
             logs = tf.tensor_scatter_nd_update(self._log_kernels(part), own, absent)
             return tf.reduce_logsumexp(logs, 1) - math.log(len(self.points) - 1)
 
@@ -53,7 +55,7 @@ class KDE:
 
     def sample(self, n, seed=None):
         """``n`` points, (n, d): a data point each, chosen at random, and Gaussian noise."""
-        n = validate.count("n", n)
+        n, seed = validate.count("n", n), validate.seed(seed)
         points = self._fitted().numpy()
         rng = np.random.default_rng(seed)
         chosen = points[rng.integers(len(points), size=n)]
@@ -71,19 +73,8 @@ class KDE:
 
     def _in_blocks(self, x, function):
         """``function(rows, index of the first)`` over rows of ``x`` few enough for the memory."""
-        rows = max(1, _BLOCK // len(self.points))
-        parts = [function(x[i : i + rows], i) for i in range(0, len(x), rows)]
-        return parts[0] if len(parts) == 1 else tf.concat(parts, 0)
-
-    def _like_points(self, x):
-        points = self._fitted()
-        x = validate.samples("x", x)
-        if x.shape[1] != points.shape[1]:
-            raise ValueError(
-                f"x must have the dimension of the data, {points.shape[1]}; "
-                f"got shape {tuple(x.shape)}"
-            )
-        return tf.cast(x, points.dtype)
+        x, slices = tf.cast(x, tf.float64), memory.slices(len(x), len(self.points))
+        return tf.cast(tf.concat([function(x[s], s.start) for s in slices], 0), self.points.dtype)
 
     def _fitted(self):
         if self.points is None:
@@ -99,9 +90,9 @@ def scott(x) -> float:
     """
     x = validate.samples("x", x).numpy().astype(np.float64)
     n, d = x.shape
-    spread = math.sqrt(x.var(0).mean())
-    if spread == 0:
+    if (x == x[0]).all():
         raise ValueError("x must hold points that differ; their spread gives the bandwidth")
+    spread = math.sqrt(x.var(0).mean())
     return spread * n ** (-1 / (d + 4))
 
 

@@ -1,0 +1,13 @@
+"""Large tables are made a part at a time."""
+
+#: Entries of a table that are held at once: 16 MB in float32.
+ENTRIES = 2**22
+
+
+def slices(n: int, row_size: int, entries: int | None = None) -> list[slice]:
+    """Slices that cut ``n`` rows of ``row_size`` entries into parts of at most ``entries``.
+
+    A part has a row at least; ``entries`` is `ENTRIES` unless given.
+    """
+    rows = max(1, (entries or ENTRIES) // max(1, row_size))
+    return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
