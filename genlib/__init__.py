@@ -1,8 +1,8 @@
 """The shared code of a course on deep generative models, in TensorFlow 2.
 
-Modules, from the ground up (an import only ever points down this list): ``validate``, ``data``,
-``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``,
-``experiments``, ``plots``, ``source``, ``widgets``, ``check``, ``lectures``.
+Modules, from the ground up (an import only ever points down this list): ``validate``,
+``gaussian``, ``data``, ``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``,
+``metrics``, ``experiments``, ``plots``, ``source``, ``widgets``, ``check``, ``lectures``.
 """
 
 import importlib
@@ -12,8 +12,8 @@ import sys
 __version__ = "0.1.0"
 
 _MODULES = """
-validate data divergences networks training likelihood gans metrics experiments plots source
-widgets check lectures
+validate gaussian data divergences networks training likelihood gans metrics experiments plots
+source widgets check lectures
 """.split()
 
 

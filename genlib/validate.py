@@ -23,6 +23,13 @@ def count(name: str, value: int, minimum: int = 1) -> int:
     return int(_number(name, value, lambda v: v >= minimum and v == int(v), wanted))
 
 
+def seed(name: str, value: int | None) -> int | None:
+    """Return ``value`` as an int, or None; ValueError unless it is whole, from 0 to 2^32 - 1."""
+    wanted = "None or a whole number from 0 to 2^32 - 1"
+    accepts = lambda v: 0 <= v < 2**32 and v == int(v)  # noqa: E731
+    return None if value is None else int(_number(name, value, accepts, wanted))
+
+
 def choice(name: str, value: str, accepted: Collection[str]) -> str:
     """Return ``value``; ValueError unless it is one of ``accepted``."""
     if not isinstance(value, str) or value not in accepted:
@@ -79,23 +86,36 @@ def levels(name: str, value, count: int):
     return value
 
 
+def numbers(name: str, value) -> tf.Tensor:
+    """Return ``value`` as a float tensor: float32 stays, half precision becomes float32.
+
+    All else becomes float64, whole numbers too: float32 holds none above 2^24 exactly. ValueError
+    for complex numbers, masked values and what holds no numbers.
+    """
+    if tf.is_tensor(value):
+        kind, given = value.dtype, value.dtype.name
+        real = kind.is_floating or kind.is_integer or kind.is_bool
+    else:
+        masked = np.ma.is_masked(value)
+        try:
+            value = np.asarray(value)
+        except (TypeError, ValueError) as error:  # rows of different lengths
+            raise ValueError(f"{name} must be an array of numbers; {error}") from None
+        real = value.dtype.kind in "fiub" and not masked
+        given = "masked values" if masked else str(value.dtype)
+    if not real:
+        raise ValueError(f"{name} must be an array of numbers, all real; got {given}")
+    kept = tf.as_dtype(value.dtype) in (tf.float32, tf.float16, tf.bfloat16)
+    return tf.cast(value, tf.float32 if kept else tf.float64)
+
+
 def samples(name: str, value) -> tf.Tensor:
     """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
 
-    float64 stays float64, all else becomes float32. ValueError if it is empty, not 1-D or 2-D,
-    not numeric, or holds NaN or infinity.
+    float32 stays float32, whole numbers become float64 (see `numbers`). ValueError if it is empty,
+    not 1-D or 2-D, not of real numbers, or holds NaN or infinity.
     """
-    if not tf.is_tensor(value):
-        try:
-            array = np.asarray(value)
-            value = array if array.dtype in (np.float32, np.float64) else array.astype(np.float32)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"{name} must be an array of numbers; got {type(value).__name__}"
-            ) from error
-    value = tf.convert_to_tensor(value)
-    if value.dtype not in (tf.float32, tf.float64):
-        value = tf.cast(value, tf.float32)
+    value = numbers(name, value)
     if value.shape.rank not in (1, 2):
         raise ValueError(f"{name} must have shape (n,) or (n, d); got shape {tuple(value.shape)}")
     if value.shape.rank == 1:

@@ -5,7 +5,8 @@ import numpy as np
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
-from genlib.likelihood.bounds import LinearGaussian, kl_to_standard_normal
+from genlib.gaussian import kl_to_standard_normal
+from genlib.lectures.linear_gaussian import LinearGaussian
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from genlib.likelihood.base import LikelihoodModel
+from genlib.likelihood.base import LikelihoodModel, check_network, run
 
 
 class Autoencoder(LikelihoodModel):
@@ -22,7 +22,7 @@ class Autoencoder(LikelihoodModel):
 
     def __init__(self, network, **options):
         super().__init__(**options)
-        self.network = network
+        self.network = check_network("network", network)
         self.encoder, self.decoder = network.get_layer("encoder"), network.get_layer("decoder")
         if network.output_shape != network.input_shape:
             raise ValueError(
@@ -45,8 +45,8 @@ class Autoencoder(LikelihoodModel):
 
     def reconstruct(self, x):
         """``x``, ``(n, ...)``, through the code and back."""
-        return self.network(self.check_batch("x", x))
+        return run(self.network, self.check_batch("x", x))
 
     def _squared_error(self, x, training=False):
-        off = x - self.network(x, training=training)
+        off = x - run(self.network, x, training)
         return tf.reduce_sum(tf.reshape(off**2, (tf.shape(x)[0], -1)), axis=1)
