@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from genlib.likelihood.base import LikelihoodModel, check_network, run
+from genlib import validate
+from genlib.likelihood.base import LikelihoodModel, check_network, ends_in_sigmoid, run
 
 
 class Autoencoder(LikelihoodModel):
@@ -23,13 +24,22 @@ class Autoencoder(LikelihoodModel):
     def __init__(self, network, **options):
         super().__init__(**options)
         self.network = check_network("network", network)
-        self.encoder, self.decoder = network.get_layer("encoder"), network.get_layer("decoder")
+        layers = {layer.name: layer for layer in network.layers}
+        if not {"encoder", "decoder"} <= set(layers):
+            raise ValueError(
+                f'network must have layers "encoder" and "decoder"; got {", ".join(layers)}'
+            )
+        self.encoder, self.decoder = layers["encoder"], layers["decoder"]
         if network.output_shape != network.input_shape:
             raise ValueError(
                 f"network must give what it takes, shape {network.input_shape}; it gives "
                 f"{network.output_shape}"
             )
         self.data_shape = tuple(network.input_shape[1:])
+
+    def check_data(self, data, name="data"):
+        """``data``; ValueError for values outside [0, 1] that a last sigmoid cannot give back."""
+        return validate.unit_interval(name, data) if ends_in_sigmoid(self.decoder) else data
 
     def terms(self, x):
         """Half the squared error of each x, summed over its pixels; the mean over the batch.

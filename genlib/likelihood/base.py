@@ -130,3 +130,9 @@ def check_network(name, network):
             "be functional or Sequential, of Keras 3 (not tf_keras), with one input and one output"
         )
     return network
+
+
+def ends_in_sigmoid(network):
+    """Whether the last layer with an activation is a sigmoid: all it gives lies in [0, 1]."""
+    last = [layer for layer in network.layers if hasattr(layer, "activation")][-1:]
+    return any(layer.activation is keras.activations.sigmoid for layer in last)

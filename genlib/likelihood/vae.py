@@ -14,7 +14,15 @@ import tensorflow as tf
 
 from genlib import gaussian, validate
 from genlib.gaussian import kl_to_standard_normal
-from genlib.likelihood.base import LikelihoodModel, check_network, coin, draws, normal, run
+from genlib.likelihood.base import (
+    LikelihoodModel,
+    check_network,
+    coin,
+    draws,
+    ends_in_sigmoid,
+    normal,
+    run,
+)
 
 #: Latents that are decoded at a time where a bound takes many for each example.
 _ROWS = 4096
@@ -160,8 +168,9 @@ class VAE(LikelihoodModel):
     # Manners.
 
     def check_data(self, data, name="data"):
-        """``data``; ValueError if a Bernoulli likelihood would meet values outside [0, 1]."""
-        return validate.unit_interval(name, data) if self.likelihood == "bernoulli" else data
+        """``data``; ValueError for values outside [0, 1] that the decoder's means never reach."""
+        bounded = self.likelihood == "bernoulli" or ends_in_sigmoid(self.decoder)
+        return validate.unit_interval(name, data) if bounded else data
 
     def _log_likelihoods(self, x, z):
         """``log p(x|z)``, ``(k, n)``, for ``k`` latents of each x: z is ``(k, n, latent_dim)``."""
@@ -194,6 +203,5 @@ def _check_networks(encoder, decoder, latent_dim, likelihood):
             f"decoder must give what encoder takes: shape {encoder.input_shape}; it gives "
             f"{decoder.output_shape}"
         )
-    last = [layer for layer in decoder.layers if hasattr(layer, "activation")][-1:]
-    if likelihood == "bernoulli" and any(x.activation is keras.activations.sigmoid for x in last):
+    if likelihood == "bernoulli" and ends_in_sigmoid(decoder):
         raise ValueError("decoder must give logits: remove the sigmoid of its last layer")
