@@ -59,7 +59,7 @@ def class_scores(x) -> DigitScore:
     It does not see variety within a class: ten fixed, clean digits would score 100 %. ValueError
     for another shape, values outside [0, 1], NaN or no picture at all.
     """
-    x = np.asarray(x, np.float32)
+    x = validate.numbers("x", x).numpy().astype(np.float32)
     if x.shape[1:] not in ((8, 8), (8, 8, 1)) or not len(x):
         raise ValueError(f"x must have shape (n, 8, 8, 1), n at least 1; got {x.shape}")
     validate.unit_interval("x", x)

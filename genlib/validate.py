@@ -23,9 +23,11 @@ def count(name: str, value: int, minimum: int = 1) -> int:
     return int(_number(name, value, lambda v: v >= minimum and v == int(v), wanted))
 
 
-def seed(value: int | None) -> int | None:
-    """Return ``value`` as an int or None; ValueError unless it is None or a whole number, 0 up."""
-    return None if value is None else count("seed", value, minimum=0)
+def seed(name: str, value: int | None) -> int | None:
+    """Return ``value`` as an int, or None; ValueError unless it is whole, from 0 to 2^32 - 1."""
+    wanted = "None or a whole number from 0 to 2^32 - 1"
+    accepts = lambda v: 0 <= v < 2**32 and v == int(v)  # noqa: E731
+    return None if value is None else int(_number(name, value, accepts, wanted))
 
 
 def choice(name: str, value: str, accepted: Collection[str]) -> str:
@@ -84,20 +86,36 @@ def levels(name: str, value, count: int):
     return value
 
 
+def numbers(name: str, value) -> tf.Tensor:
+    """Return ``value`` as a float tensor: float32 stays, half precision becomes float32.
+
+    All else becomes float64, whole numbers too: float32 holds none above 2^24 exactly. ValueError
+    for complex numbers, masked values and what holds no numbers.
+    """
+    if tf.is_tensor(value):
+        kind, given = value.dtype, value.dtype.name
+        real = kind.is_floating or kind.is_integer or kind.is_bool
+    else:
+        masked = np.ma.is_masked(value)
+        try:
+            value = np.asarray(value)
+        except (TypeError, ValueError) as error:  # rows of different lengths
+            raise ValueError(f"{name} must be an array of numbers; {error}") from None
+        real = value.dtype.kind in "fiub" and not masked
+        given = "masked values" if masked else str(value.dtype)
+    if not real:
+        raise ValueError(f"{name} must be an array of numbers, all real; got {given}")
+    kept = tf.as_dtype(value.dtype) in (tf.float32, tf.float16, tf.bfloat16)
+    return tf.cast(value, tf.float32 if kept else tf.float64)
+
+
 def samples(name: str, value) -> tf.Tensor:
     """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
 
-    float32 stays float32, and half precision becomes it; all else becomes float64, which holds
-    whole numbers up to 2^53. ValueError if it is empty, not 1-D or 2-D, no array of real numbers,
-    has masked values, or holds NaN or infinity.
+    float32 stays float32, whole numbers become float64 (see `numbers`). ValueError if it is empty,
+    not 1-D or 2-D, not of real numbers, or holds NaN or infinity.
     """
-    if not tf.is_tensor(value):
-        value = _real_array(name, value)
-    elif not (value.dtype.is_floating or value.dtype.is_integer or value.dtype.is_bool):
-        raise ValueError(f"{name} must be an array of real numbers; got {value.dtype.name}")
-    value = tf.convert_to_tensor(value)
-    if value.dtype not in (tf.float32, tf.float64):
-        value = tf.cast(value, tf.float32 if value.dtype.is_floating else tf.float64)
+    value = numbers(name, value)
     if value.shape.rank not in (1, 2):
         raise ValueError(f"{name} must have shape (n,) or (n, d); got shape {tuple(value.shape)}")
     if value.shape.rank == 1:
@@ -122,20 +140,6 @@ def same_dimension(x_name: str, x: tf.Tensor, y_name: str, y: tf.Tensor) -> None
             f"{x_name} and {y_name} must have the same dimension d; got shapes "
             f"{tuple(x.shape)} and {tuple(y.shape)}"
         )
-
-
-def _real_array(name, value):
-    """Return ``value`` as an array of numbers; text, dates and masked values are refused."""
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} must not have masked values: leave them out (x.compressed())")
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiubO":
-            raise TypeError
-        return array if array.dtype.kind == "f" and array.itemsize <= 8 else array.astype(float)
-    except (TypeError, ValueError) as error:
-        given = getattr(value, "dtype", type(value).__name__)
-        raise ValueError(f"{name} must be an array of real numbers; got {given}") from error
 
 
 def _number(name, value, accepts, wanted):

@@ -34,7 +34,7 @@ def test_mode_coverage_by_hand():
         ([[0.0, 0.0]], [[np.inf, 0.0]], 1, "centers must be finite"),
         ([[0.0, 0.0]], [[0.0, 0.0, 0.0]], 1, "same dimension"),
         ([[0.0, 0.0]], [[0.0, 0.0]], 0, "radius must be"),
-        ("text", [[0.0, 0.0]], 1, "samples must be an array of numbers"),
+        ("text", [[0.0, 0.0]], 1, "samples must be an array of (real )?numbers"),
     ],
 )
 def test_mode_coverage_refuses(samples, centers, radius, words):

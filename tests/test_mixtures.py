@@ -145,7 +145,7 @@ def test_samples_follow_the_density(components):
     )
     np.testing.assert_allclose(y.mean(0), mean, atol=5 * np.sqrt(second.max() / len(y)))
     np.testing.assert_allclose(np.cov(y.T), second, atol=0.03 * second.max())
-    assert y.dtype == np.float32
+    assert y.dtype == x.dtype
     np.testing.assert_array_equal(model.sample(5, seed=2), model.sample(5, seed=2))
     assert np.any(model.sample(5, seed=2) != model.sample(5, seed=3))
 

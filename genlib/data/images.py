@@ -69,11 +69,16 @@ def images(name: str | os.PathLike, split: str = "train") -> tuple[np.ndarray, n
     elif name in [*_DOWNLOADS]:
         train, test = ((_unit(x, name), y.ravel()) for x, y in _downloaded(name))
     elif isinstance(name, str) and name.endswith(".npz"):
-        train, test = _split(*_own_file(Path(name)))
+        train, test = _split(*_own_file(Path(name).expanduser()))
     else:
         known = ", ".join(["digits", "mnist5k", *_DOWNLOADS])
         raise ValueError(f"name must be one of {known}, or the path of an .npz file; got {name!r}")
     parts = {"train": [train], "test": [test], "all": [train, test]}[split]
+    if split == "test" and not len(test[0]):
+        raise ValueError(
+            f"split: {name} has no class of 3 pictures or more, so that a fifth of each makes "
+            'no "test"; take "all"'
+        )
     x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return x, y.astype(np.int64)
 
@@ -104,6 +109,8 @@ def _split(x, y):
 def _unit(x, source):
     """Pictures (n, h, w) or (n, h, w, c) as float32 (n, h, w, c) in [0, 1], or ValueError."""
     if x.dtype == np.uint8:
+        if x.size and x.max() == 1:
+            raise ValueError(f"{source}: x must use 0 to 255 as uint8; give 0 and 1 as floats")
         x = x / np.float32(255)
     elif x.dtype.kind != "f":
         raise ValueError(f"{source}: x must be uint8, or floats in [0, 1]; got {x.dtype}")

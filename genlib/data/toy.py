@@ -136,13 +136,19 @@ def _mixture(components, k):
 
 
 class _Mixture(tfd.MixtureSameFamily):
-    """A mixture whose ``sample(n, seed=3)`` is the same each time it is called.
+    """A mixture that takes what a learner gives: whole numbers as seeds, and any numbers as points.
 
     To TFP a whole number is the seed of a stream that moves on with each call, and only a pair
-    of numbers makes a draw repeatable.
+    of numbers makes a draw repeatable. Its own ``log_prob`` refuses float64 and whole numbers.
     """
 
+    def log_prob(self, value, name="log_prob", **kwargs):
+        value = tf.cast(validate.numbers("value", value), self.dtype)
+        if value.shape.rank is not None and value.shape[-1:] != self.event_shape:
+            raise ValueError(f"value must have shape (n, 2); got {value.shape}")
+        return super().log_prob(value, name=name, **kwargs)
+
     def sample(self, sample_shape=(), seed=None, name="sample", **kwargs):
-        if isinstance(seed, int | np.integer):
-            seed = tf.constant([0, seed], tf.int32)
+        if np.ndim(seed) == 0 and seed is not None:
+            seed = tf.constant(divmod(validate.seed("seed", seed), 2**31), tf.int32)
         return super().sample(sample_shape, seed=seed, name=name, **kwargs)

@@ -70,7 +70,7 @@ def permutation_test(x, y, kernel=None, permutations=500, seed=None) -> TwoSampl
     Source: Gretton et al. 2012, section 5; the "+ 1" is Phipson and Smyth 2010.
     """
     x, y = validate.pair(x, y)
-    permutations, seed = validate.count("permutations", permutations), validate.seed(seed)
+    permutations, seed = validate.count("permutations", permutations), validate.seed("seed", seed)
     n, m = len(x), len(y)
     for name, size in (("x", n), ("y", m)):
         if size < 2:

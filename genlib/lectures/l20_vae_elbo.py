@@ -5,8 +5,9 @@ import numpy as np
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
+from genlib.gaussian import kl_to_standard_normal
+from genlib.lectures.linear_gaussian import LinearGaussian
 from genlib.lectures.maths import log_normal, normal
-from genlib.likelihood.bounds import LinearGaussian, kl_to_standard_normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, key, moving, panel

@@ -4,7 +4,7 @@ import numpy as np
 
 from genlib import data, plots
 from genlib.check import Choice, Function, Number, exercise
-from genlib.likelihood.bounds import water_level
+from genlib.lectures.linear_gaussian import water_level
 from genlib.plots import COLORS
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, key, moving, panel, shade

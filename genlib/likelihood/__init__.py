@@ -1,7 +1,13 @@
-"""Models that are trained by likelihood, or by a bound of it: one file each."""
+"""Models with a density, or a bound of one, that are fitted to data: one file each.
+
+And two neighbours without one, for comparison: the autoencoder, and k-means, which also starts the
+Gaussian mixture.
+"""
 
 from genlib.likelihood.autoencoder import Autoencoder
 from genlib.likelihood.gaussian_mixture import GaussianMixture
+from genlib.likelihood.hierarchical import HierarchicalNormal
+from genlib.likelihood.kde import KDE
 from genlib.likelihood.kmeans import kmeans_start, lloyd_step
 from genlib.likelihood.m2 import M2
 from genlib.likelihood.made import MADE
@@ -11,12 +17,14 @@ from genlib.likelihood.real_nvp import RealNVP
 from genlib.likelihood.vae import VAE
 
 __all__ = [
+    "KDE",
     "M2",
     "MADE",
     "PPCA",
     "VAE",
     "Autoencoder",
     "GaussianMixture",
+    "HierarchicalNormal",
     "PixelCNN",
     "RealNVP",
     "kmeans_start",

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from genlib.likelihood.base import LikelihoodModel
+from genlib import validate
+from genlib.likelihood.base import LikelihoodModel, check_network, ends_in_sigmoid, run
 
 
 class Autoencoder(LikelihoodModel):
@@ -22,14 +23,23 @@ class Autoencoder(LikelihoodModel):
 
     def __init__(self, network, **options):
         super().__init__(**options)
-        self.network = network
-        self.encoder, self.decoder = network.get_layer("encoder"), network.get_layer("decoder")
+        self.network = check_network("network", network)
+        layers = {layer.name: layer for layer in network.layers}
+        if not {"encoder", "decoder"} <= set(layers):
+            raise ValueError(
+                f'network must have layers "encoder" and "decoder"; got {", ".join(layers)}'
+            )
+        self.encoder, self.decoder = layers["encoder"], layers["decoder"]
         if network.output_shape != network.input_shape:
             raise ValueError(
                 f"network must give what it takes, shape {network.input_shape}; it gives "
                 f"{network.output_shape}"
             )
         self.data_shape = tuple(network.input_shape[1:])
+
+    def check_data(self, data, name="data"):
+        """``data``; ValueError for values outside [0, 1] that a last sigmoid cannot give back."""
+        return validate.unit_interval(name, data) if ends_in_sigmoid(self.decoder) else data
 
     def terms(self, x):
         """Half the squared error of each x, summed over its pixels; the mean over the batch.
@@ -45,8 +55,8 @@ class Autoencoder(LikelihoodModel):
 
     def reconstruct(self, x):
         """``x``, ``(n, ...)``, through the code and back."""
-        return self.network(self.check_batch("x", x))
+        return run(self.network, self.check_batch("x", x))
 
     def _squared_error(self, x, training=False):
-        off = x - self.network(x, training=training)
+        off = x - run(self.network, x, training)
         return tf.reduce_sum(tf.reshape(off**2, (tf.shape(x)[0], -1)), axis=1)

@@ -86,6 +86,7 @@ class DiscretisedLogistic:
 
 
 def _pick(logits, uniform):
-    """The index whose share of the cumulated probabilities holds ``uniform``, as float32."""
-    cumulated = tf.cumsum(tf.nn.softmax(logits), axis=-1)[..., :-1]
-    return tf.reduce_sum(tf.cast(uniform[..., None] >= cumulated, tf.float32), axis=-1)
+    """The index whose share of the cumulated probabilities holds ``uniform``, as float32 or NaN."""
+    cumulated = tf.cumsum(tf.nn.softmax(logits), axis=-1)
+    index = tf.reduce_sum(tf.cast(uniform[..., None] >= cumulated[..., :-1], tf.float32), axis=-1)
+    return tf.where(tf.math.is_nan(cumulated[..., -1]), np.nan, index)

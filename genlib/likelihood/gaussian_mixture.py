@@ -5,21 +5,20 @@ discriminant analysis, Gaussian naive Bayes), and with some it learns from both 
 EM goes up the likelihood without a step size, so this is no `LikelihoodModel`.
 """
 
-import math
-
 import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 from tensorflow_probability import distributions as tfd
 
-from genlib import validate
-from genlib.likelihood.kmeans import kmeans_start
+from genlib import gaussian, validate
+from genlib.likelihood.kmeans import kmeans_start, squared_distances
 
 
 class GaussianMixture:
     """A weighted sum of ``components`` Gaussians.
 
-    After `fit` or `start`: ``weights`` (k,), ``means`` (k, d), ``covariances`` (k, d, d), float64.
+    After `fit` or `start`: ``weights`` (k,), ``means`` (k, d), ``covariances`` (k, d, d), float64,
+    and ``dtype``, that of the data: float32, or float64, which stands for whole numbers too.
     After `fit` also ``log_likelihoods``, the mean in nats per example before the first step and
     after each. It never falls.
 
@@ -40,7 +39,7 @@ class GaussianMixture:
         self.components = validate.count("components", components)
         self.covariance = validate.choice("covariance", covariance, _FORMS)
         self.min_variance = validate.positive("min_variance", min_variance)
-        self.means = None
+        self.means, self.dtype = None, np.float32
 
     # Learning
 
@@ -78,14 +77,15 @@ class GaussianMixture:
         The centres are the means of the labelled points, or k-means++. Returns ``(x, labels)``,
         checked, as float64 (n, d) and int (n,) or None.
         """
-        x = validate.samples("x", x).numpy().astype(np.float64)
+        x = validate.samples("x", x).numpy()
+        self.dtype, x = x.dtype, x.astype(np.float64)
         k, d = self.components, x.shape[1]
         if labels is None:
             self.means = kmeans_start(x, k, seed)
         else:
             labels = _labels(labels, len(x), k)
             self.means = np.stack([x[labels == c].mean(0) for c in range(k)])
-        to_nearest = ((x[:, None] - self.means) ** 2).sum(-1).min(1).mean()
+        to_nearest = squared_distances(x, self.means).min(1).mean()
         self.weights = np.full(k, 1 / k)
         self.covariances = np.tile(max(to_nearest / d, self.min_variance) * np.eye(d), (k, 1, 1))
         return x, labels
@@ -112,7 +112,7 @@ class GaussianMixture:
 
     def m_step(self, x, responsibilities):
         """The most likely parameters if each point were shared out so. Empty components stay."""
-        x = self._check(x)
+        x, responsibilities = self._check(x), validate.finite("responsibilities", responsibilities)
         share = responsibilities.sum(0)  # points' worth of each component
         self.weights = share / len(x)
         used = np.flatnonzero(share > 0)
@@ -133,26 +133,26 @@ class GaussianMixture:
         centred = x.T - self.means[:, :, None]  # (k, d, n)
         squares = ((np.linalg.inv(factors) @ centred) ** 2).sum(1)
         log_det = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(1)
-        return -(squares.T + log_det + x.shape[1] * math.log(2 * math.pi)) / 2
+        return gaussian.from_squares(squares.T, log_det, x.shape[1])
 
     # What the fitted model gives
 
     @property
     def distribution(self) -> tfd.Distribution:
-        """The mixture as a distribution, float32, event shape (d,)."""
+        """The mixture as a distribution of the data's ``dtype``, event shape (d,)."""
         self._fitted()
-        scales = np.linalg.cholesky(self.covariances).astype(np.float32)
+        parts = self.weights, self.means, np.linalg.cholesky(self.covariances)
+        weights, means, scales = (part.astype(self.dtype) for part in parts)
         return tfd.MixtureSameFamily(
-            tfd.Categorical(probs=self.weights.astype(np.float32)),
-            tfd.MultivariateNormalTriL(self.means.astype(np.float32), scales),
+            tfd.Categorical(probs=weights), tfd.MultivariateNormalTriL(means, scales)
         )
 
     def log_prob(self, x) -> tf.Tensor:
-        """Log density of each row of ``x``, (n, d) -> float32 (n,), in nats."""
-        return tf.constant(self.e_step(x)[1], tf.float32)
+        """Log density of each row of ``x``, (n, d) -> (n,), in nats, in the data's ``dtype``."""
+        return tf.constant(self.e_step(x)[1], self.dtype)
 
     def sample(self, n: int, seed=None) -> tf.Tensor:
-        """Draw ``n`` points, float32 (n, d); the same ``seed`` draws the same points."""
+        """Draw ``n`` points, (n, d), in the data's ``dtype``; the same ``seed`` draws the same."""
         self._fitted()
         rng = np.random.default_rng(seed)
         counts = rng.multinomial(validate.count("n", n), self.weights)
@@ -160,7 +160,7 @@ class GaussianMixture:
             mean + rng.normal(size=(count, len(mean))) @ np.linalg.cholesky(covariance).T
             for count, mean, covariance in zip(counts, self.means, self.covariances, strict=True)
         ]
-        return tf.constant(rng.permutation(np.concatenate(parts)), tf.float32)
+        return tf.constant(rng.permutation(np.concatenate(parts)), self.dtype)
 
     def responsibilities(self, x) -> np.ndarray:
         """p(component | x), (n, d) -> (n, k); each row adds up to 1."""

@@ -55,7 +55,7 @@ class KDE:
 
     def sample(self, n, seed=None):
         """``n`` points, (n, d): a data point each, chosen at random, and Gaussian noise."""
-        n, seed = validate.count("n", n), validate.seed(seed)
+        n, seed = validate.count("n", n), validate.seed("seed", seed)
         points = self._fitted().numpy()
         rng = np.random.default_rng(seed)
         chosen = points[rng.integers(len(points), size=n)]

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from genlib import validate
-from genlib.likelihood.base import LikelihoodModel
-from genlib.likelihood.bounds import kl_to_standard_normal
+from genlib.gaussian import kl_to_standard_normal
+from genlib.likelihood.base import LikelihoodModel, check_network, draws, normal, run
 
 
 class M2(LikelihoodModel):
@@ -53,9 +53,9 @@ class M2(LikelihoodModel):
         for each x. The KL term is exact.
         """
         flat = tf.reshape(x, (tf.shape(x)[0], -1))
-        mean, log_variance = tf.split(self.encoder(tf.concat([flat, y], -1)), 2, axis=-1)
+        mean, log_variance = tf.split(run(self.encoder, tf.concat([flat, y], -1)), 2, axis=-1)
         z = mean + tf.exp(log_variance / 2) * noise
-        logits = self.decoder(tf.concat([z, y], -1))
+        logits = run(self.decoder, tf.concat([z, y], -1))
         pixels = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
         misfit = tf.reduce_sum(tf.reshape(pixels, tf.shape(flat)), axis=-1)
         return -misfit - np.log(self.classes) - kl_to_standard_normal(mean, log_variance)
@@ -70,7 +70,7 @@ class M2(LikelihoodModel):
         every_x = tf.tile(x, [self.classes, *[1] * len(self.data_shape)])
         bounds = self.bound(every_x, labels, tf.tile(noise, [self.classes, 1]))
         bounds = tf.transpose(tf.reshape(bounds, (self.classes, n)))
-        log_q = tf.nn.log_softmax(self.classifier(x))
+        log_q = tf.nn.log_softmax(run(self.classifier, x))
         return tf.reduce_sum(tf.exp(log_q) * (bounds - log_q), axis=-1)
 
     def terms(self, x):
@@ -83,7 +83,7 @@ class M2(LikelihoodModel):
         unlabelled = -tf.reduce_mean(self.marginal_bound(x, noise[0]))
         labelled = -tf.reduce_mean(self.bound(x_labelled, y, noise[1]))
         classifier = tf.reduce_mean(
-            tf.nn.softmax_cross_entropy_with_logits(y, self.classifier(x_labelled))
+            tf.nn.softmax_cross_entropy_with_logits(y, run(self.classifier, x_labelled))
         )
         loss = (1 - known.share) * unlabelled + known.share * labelled + self.alpha * classifier
         values = unlabelled, labelled, classifier, loss
@@ -125,38 +125,38 @@ class M2(LikelihoodModel):
         bad data or labels.
         """
         x = self.check_batch("x", x)
-        noise = keras.random.normal((len(x), self.latent_dim), seed=seed)
+        noise = normal((len(x), self.latent_dim), draws(seed))
         if y is None:
             return self.marginal_bound(x, noise)
         return self.bound(x, tf.one_hot(self._check_labels(y, len(x)), self.classes), noise)
 
     def classify(self, x):
         """q(y|x), the probabilities of the classes: ``(n, classes)``. ValueError for bad data."""
-        return tf.nn.softmax(self.classifier(self.check_batch("x", x)))
+        return tf.nn.softmax(run(self.classifier, self.check_batch("x", x)))
 
     def sample(self, n, y=None, seed=None):
         """``n`` mean pictures of p(x|y,z), ``(n, ...)``, of classes ``y``, ``(n,)``, or random."""
-        n, draws = validate.count("n", n), keras.random.SeedGenerator(seed)
-        latents = keras.random.normal((n, self.latent_dim), seed=draws)
+        n, source = validate.count("n", n), draws(seed)
+        latents = normal((n, self.latent_dim), source)
         if y is None:
-            y = keras.random.randint((n,), 0, self.classes, seed=draws)
+            y = keras.random.randint((n,), 0, self.classes, seed=source)
         else:
             y = self._check_labels(y, n)
         return self.decode(latents, y)
 
     def decode(self, z, y):
         """The mean pictures of p(x|y,z) for latents ``(n, latent_dim)`` and labels ``(n,)``."""
-        return tf.sigmoid(self.decoder(tf.concat([z, tf.one_hot(y, self.classes)], -1)))
+        return tf.sigmoid(run(self.decoder, tf.concat([z, tf.one_hot(y, self.classes)], -1)))
 
     def encode(self, x, y):
         """The means of q(z|x,y) for labels ``(n,)``: ``(n, latent_dim)``, x's style."""
         x = self.check_batch("x", x)
         y = tf.one_hot(self._check_labels(y, len(x)), self.classes)
-        code = self.encoder(tf.concat([tf.reshape(x, (len(x), -1)), y], -1))
+        code = run(self.encoder, tf.concat([tf.reshape(x, (len(x), -1)), y], -1))
         return code[:, : self.latent_dim]
 
-    def check_data(self, data):
-        return validate.unit_interval("data", data)
+    def check_data(self, data, name="data"):
+        return validate.unit_interval(name, data)
 
     def _check_labels(self, y, n):
         y = np.asarray(y)
@@ -189,8 +189,7 @@ class _Labelled:
 def _check_networks(classifier, encoder, decoder, latent_dim):
     named = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
     for name, network in named.items():
-        if not isinstance(network, keras.Model) or not network.built:
-            raise TypeError(f"{name} must be a built keras.Model; got {type(network).__name__}")
+        check_network(name, network)
     classes, shape = classifier.output_shape[-1], classifier.input_shape
     size = int(np.prod(shape[1:]))
     wanted = {

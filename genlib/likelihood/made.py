@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from genlib import validate
-from genlib.likelihood.base import LikelihoodModel
+from genlib.likelihood.base import LikelihoodModel, coin, draws, fixed
 
 
 class MADE(LikelihoodModel):
@@ -30,11 +30,12 @@ class MADE(LikelihoodModel):
 
     def __init__(self, dim, hidden=(256,), *, order=None, seed=None, name=None):
         super().__init__(seed=seed, name=name)
-        dim = validate.count("dim", dim)
+        seed, dim = validate.seed("seed", seed), validate.count("dim", dim)
         hidden = [validate.count("hidden", units) for units in hidden]
         self.data_shape = (dim,)
-        self.order = check_order(range(dim) if order is None else order, dim)
-        every = [*masks(self.order, ()), *(masks(self.order, hidden, seed) if hidden else [])]
+        order = check_order(range(dim) if order is None else order, dim)
+        self.order = fixed(self, order, "order")
+        every = [*masks(order, ()), *(masks(order, hidden, seed) if hidden else [])]
         self.direct, *self.stack = (
             MaskedDense(mask, None if seed is None else seed + i) for i, mask in enumerate(every)
         )
@@ -63,7 +64,7 @@ class MADE(LikelihoodModel):
     def sample(self, n, seed=None):
         """Draw ``n`` examples, ``(n, dim)``: one pass of the network for each dimension."""
         shape = (validate.count("n", n), *self.data_shape)
-        seed = keras.random.SeedGenerator(seed).next()
+        seed = draws(seed).next()
         return self._generated(tf.random.stateless_uniform(shape, tf.cast(seed, tf.int32)))
 
     @functools.cached_property
@@ -72,29 +73,27 @@ class MADE(LikelihoodModel):
         return tf.function(self._generate, autograph=False).get_concrete_function(examples)
 
     def _generate(self, uniforms):
-        order = tf.constant(self.order, tf.int32)
-
         def draw_next(i, x):
-            d = order[i]
-            ones = tf.cast(uniforms[:, d] < tf.sigmoid(self.logits(x)[:, d]), tf.float32)
+            d = self.order.value[i]
+            ones = coin(uniforms[:, d], tf.sigmoid(self.logits(x)[:, d]))
             return i + 1, x + ones[:, None] * tf.one_hot(d, self.data_shape[0])
 
         start = (0, tf.zeros_like(uniforms))
         return tf.while_loop(lambda i, x: i < self.data_shape[0], draw_next, start)[1]
 
-    def check_data(self, data):
-        return validate.levels("data", data, 2)
+    def check_data(self, data, name="data"):
+        return validate.levels(name, data, 2)
 
 
 class MaskedDense(keras.layers.Layer):
     """A dense layer whose weights are multiplied by a fixed ``mask`` ``(inputs, outputs)``."""
 
     def __init__(self, mask, seed=None):
-        super().__init__()
-        self.mask = np.asarray(mask, np.float32)
+        super().__init__(dtype="float32")
         glorot = keras.initializers.GlorotUniform(seed)
-        self.kernel = self.add_weight(shape=self.mask.shape, initializer=glorot, name="kernel")
-        self.bias = self.add_weight(shape=self.mask.shape[1:], initializer="zeros", name="bias")
+        self.kernel = self.add_weight(shape=mask.shape, initializer=glorot, name="kernel")
+        self.bias = self.add_weight(shape=mask.shape[1:], initializer="zeros", name="bias")
+        self.mask = fixed(self, mask, "mask")
         self.built = True
 
     def call(self, x):
@@ -129,4 +128,4 @@ def check_order(order, dim: int) -> np.ndarray:
     array = np.asarray(order)
     if array.shape != (dim,) or not np.array_equal(np.sort(array), np.arange(dim)):
         raise ValueError(f"order must be a permutation of 0 to {dim - 1}; got {order!r}")
-    return array.astype(int)
+    return array.astype(np.int32)

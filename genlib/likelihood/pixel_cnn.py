@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from genlib import validate
-from genlib.likelihood.base import LikelihoodModel
+from genlib.likelihood.base import LikelihoodModel, draws
 from genlib.likelihood.discretised_logistic import DiscretisedLogistic, Softmax
 
 HEADS = {"softmax": Softmax, "logistic": DiscretisedLogistic}
@@ -49,7 +49,8 @@ class PixelCNN(LikelihoodModel):
         width = validate.count("width", width, minimum=len(channels))
         # The channel that each feature belongs to: it sees that channel and those before.
         features, outputs = np.arange(width) % len(channels), np.repeat(channels, self.head.size)
-        seeds = itertools.count(seed) if seed is not None else itertools.repeat(None)
+        seed = validate.seed("seed", seed)
+        seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
         self.blocks = []
         for side in _kernels(kernels):
             known = features if self.blocks else channels
@@ -91,8 +92,8 @@ class PixelCNN(LikelihoodModel):
         log_prob = tf.reduce_sum(self.conditional_log_probs(x), axis=(1, 2, 3))
         return {"loss": -tf.reduce_mean(log_prob)}
 
-    def check_data(self, data):
-        return validate.levels("data", data, self.head.levels)
+    def check_data(self, data, name="data"):
+        return validate.levels(name, data, self.head.levels)
 
     def sample(self, n, seed=None):
         """Draw ``n`` images, one pixel after the other."""
@@ -108,7 +109,7 @@ class PixelCNN(LikelihoodModel):
         rows = validate.count("rows", rows, minimum=0)
         if rows > self.data_shape[0]:
             raise ValueError(f"rows must be at most {self.data_shape[0]}; got {rows}")
-        seed = tf.cast(keras.random.SeedGenerator(seed).next(), tf.int32)
+        seed = tf.cast(draws(seed).next(), tf.int32)
         uniforms = tf.random.stateless_uniform((*x.shape, 2), seed)
         return self._generated(x, tf.constant(rows), uniforms)
 
@@ -193,7 +194,7 @@ class Block(keras.layers.Layer):
     """
 
     def __init__(self, side, known, features, strict, blind_spot, seeds):
-        super().__init__()
+        super().__init__(dtype="float32")
         both = np.tile(features, 2)  # what passes, and the gate that it passes
         self.down = self.link = None
         if not blind_spot:
@@ -228,7 +229,7 @@ class MaskedConv2D(keras.layers.Layer):
     """
 
     def __init__(self, mask, seeds):
-        super().__init__()
+        super().__init__(dtype="float32")
         self.mask = np.asarray(mask, np.float32)
         self.rows, self.side = self.mask.shape[0], self.mask.shape[1] // 2
         glorot = keras.initializers.GlorotUniform(next(seeds))

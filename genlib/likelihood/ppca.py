@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from genlib import validate
+from genlib import gaussian, validate
 
 _METHODS = ("closed_form", "em")
 
@@ -19,7 +19,8 @@ _METHODS = ("closed_form", "em")
 class PPCA:
     """A Gaussian of ``latent_dim`` free directions and equal noise in all others.
 
-    After `fit`: ``mean`` (d,), ``weights`` (d, q), ``noise``, the variance s2 > 0, all float64, and
+    After `fit`: ``mean`` (d,), ``weights`` (d, q), ``noise``, the variance s2 > 0, all float64;
+    ``dtype``, that of the data: float32, or float64, which stands for whole numbers too; and
     ``log_likelihoods``, the mean log-likelihood in nats per example: of the closed form one number,
     of EM one before the first step and one after each.
 
@@ -43,7 +44,8 @@ class PPCA:
             not below d; x that lies in latent_dim dimensions or fewer, where the best noise is 0
             and the likelihood has no bound.
         """
-        x = validate.samples("x", x).numpy().astype(np.float64)
+        x = validate.samples("x", x).numpy()
+        self.dtype, x = x.dtype, x.astype(np.float64)
         validate.choice("method", method, _METHODS)
         validate.count("steps", steps)
         if x.shape[1] <= self.latent_dim:
@@ -54,8 +56,9 @@ class PPCA:
         if len(x) < 2:
             raise ValueError(f"x must have at least 2 points; got {len(x)}")
         mean, covariance = x.mean(0), np.cov(x.T, bias=True)
+        validate.finite("the covariance of x", covariance)
         weights, noise = closed_form(covariance, self.latent_dim)
-        if noise <= 1e-12 * np.trace(covariance) or noise == 0:
+        if not noise > 1e-12 * np.trace(covariance):
             raise ValueError(
                 f"x must vary in more than latent_dim = {self.latent_dim} directions; it does "
                 "not, so the noise would be 0 and the likelihood infinite: choose a smaller "
@@ -85,16 +88,16 @@ class PPCA:
         squares = tf.reduce_sum(centred**2, 1) - tf.reduce_sum(
             seen * tf.transpose(tf.linalg.solve(small, tf.transpose(seen))), 1
         )
-        constant = self._log_det() + len(self.mean) * math.log(2 * math.pi)
-        return tf.cast(-(constant + squares / self.noise) / 2, x.dtype)
+        log_prob = gaussian.from_squares(squares / self.noise, self._log_det(), len(self.mean))
+        return tf.cast(log_prob, x.dtype)
 
     def sample(self, n: int, seed=None) -> tf.Tensor:
-        """Draw ``n`` points, float32 (n, d); the same ``seed`` draws the same points."""
+        """Draw ``n`` points, (n, d), in the data's ``dtype``; the same ``seed`` draws the same."""
         self._fitted("mean")
         n, rng = validate.count("n", n), np.random.default_rng(seed)
         latents = rng.normal(size=(n, self.latent_dim))
         noise = math.sqrt(self.noise) * rng.normal(size=(n, len(self.mean)))
-        return tf.cast(self.decode(latents) + noise, tf.float32)
+        return tf.cast(self.decode(latents) + noise, self.dtype)
 
     def posterior(self, x) -> tfd.Distribution:
         """What x tells of its latents: N(M^-1 W'(x - mean), s2 M^-1), batch (n,), event (q,)."""
@@ -124,7 +127,7 @@ class PPCA:
         """The mean log-likelihood of data of this covariance around ``mean``."""
         inside = np.linalg.solve(self._small(), self.weights.T @ covariance @ self.weights)
         squares = (np.trace(covariance) - np.trace(inside)) / self.noise
-        return float(-(len(self.mean) * math.log(2 * math.pi) + self._log_det() + squares) / 2)
+        return float(gaussian.from_squares(squares, self._log_det(), len(self.mean)))
 
     def _fitted(self, name):
         if self.mean is None:

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, validate
-from genlib.likelihood.base import LikelihoodModel
+from genlib import gaussian, networks, validate
+from genlib.likelihood.base import LikelihoodModel, draws, fixed, normal, run
 
 
 class AffineCoupling(keras.layers.Layer):
@@ -21,15 +21,15 @@ class AffineCoupling(keras.layers.Layer):
     """
 
     def __init__(self, mask, network, max_log_scale):
-        super().__init__()
-        self.mask = np.asarray(mask, np.float32)
+        super().__init__(dtype="float32")
+        self.mask = fixed(self, np.asarray(mask, np.float32), "mask")
         self.network = network
         self.max_log_scale = max_log_scale
         self.built = True
 
     def log_scale_and_shift(self, x):
         """s and t at x, each ``(n, dim)``, 0 where the mask is 1; they see the masked x alone."""
-        s, t = tf.split(self.network(x * self.mask), 2, axis=-1)
+        s, t = tf.split(run(self.network, x * self.mask), 2, axis=-1)
         s = self.max_log_scale * tf.tanh(s / self.max_log_scale)
         return s * (1 - self.mask), t * (1 - self.mask)
 
@@ -93,7 +93,7 @@ class RealNVP(LikelihoodModel):
         self.levels = None if levels is None else validate.count("levels", levels, minimum=2)
         #: The layers in order, from data to noise; each has ``forward`` and ``inverse``.
         self.flow = [] if levels is None else [Logit()]
-        rng, mask = np.random.default_rng(seed), None
+        rng, mask = np.random.default_rng(validate.seed("seed", seed)), None
         for i in range(validate.count("layers", layers)):
             mask = _random_half(dim, rng) if i % 2 == 0 else 1 - mask
             network = _coupling_network(dim, width, depth, int(rng.integers(2**31)))
@@ -119,24 +119,25 @@ class RealNVP(LikelihoodModel):
         With ``levels``, x are dequantised pictures, in the unit cube. ValueError for another
         shape, NaN, infinity, or a point outside the cube.
         """
-        return self._log_prob(self.check_batch("x", x))
+        x = self.check_points("x", x)
+        return self._log_prob(x if self.levels is None else validate.unit_interval("x", x))
 
     def _log_prob(self, x):
         z, log_det = self.forward(x)
-        return log_det - tf.reduce_sum(z**2 + np.log(2 * np.pi), -1) / 2
+        return log_det + tf.reduce_sum(gaussian.log_density(z), -1)
 
     def terms(self, x):
         if self.levels:
             x = dequantise(x, self.levels, self.random_uniform(tf.shape(x)))
         return {"loss": -tf.reduce_mean(self._log_prob(x))}
 
-    def check_data(self, data):
-        return data if self.levels is None else validate.unit_interval("data", data)
+    def check_data(self, data, name="data"):
+        return data if self.levels is None else validate.levels(name, data, self.levels)
 
     def sample(self, n, seed=None):
         """``n`` points, ``(n, dim)``; the same ``seed`` draws the same latents."""
         shape = (validate.count("n", n), *self.data_shape)
-        x = self.inverse(keras.random.normal(shape, seed=seed))
+        x = self.inverse(normal(shape, draws(seed)))
         return x if self.levels is None else tf.clip_by_value(x, 0, 1)
 
 

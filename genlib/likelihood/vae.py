@@ -12,9 +12,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
-from genlib.likelihood.base import LikelihoodModel
-from genlib.likelihood.bounds import kl_to_standard_normal
+from genlib import gaussian, validate
+from genlib.gaussian import kl_to_standard_normal
+from genlib.likelihood.base import (
+    LikelihoodModel,
+    check_network,
+    coin,
+    draws,
+    ends_in_sigmoid,
+    normal,
+    run,
+)
 
 #: Latents that are decoded at a time where a bound takes many for each example.
 _ROWS = 4096
@@ -55,8 +63,9 @@ class VAE(LikelihoodModel):
         self.encoder, self.decoder = encoder, decoder
         self.data_shape = tuple(encoder.input_shape[1:])
         self.beta = self.add_weight(
-            name="beta", shape=(), trainable=False, initializer=keras.initializers.Constant(beta)
-        )
+            name="beta", shape=(), dtype="float32", trainable=False,
+            initializer=keras.initializers.Constant(beta),
+        )  # fmt: skip
 
     # What the paper writes.
 
@@ -71,15 +80,15 @@ class VAE(LikelihoodModel):
 
     def encode(self, x, training=False):
         """The means and log-variances of q(z|x), each ``(n, latent_dim)``."""
-        return tf.split(self.encoder(x, training=training), 2, axis=-1)
+        return tf.split(run(self.encoder, x, training), 2, axis=-1)
 
     def log_likelihood(self, x, z, training=False):
         """``log p(x|z)``, ``(n,)`` in nats: a sum over all pixels of x."""
-        out = self.decoder(z, training=training)
+        out = run(self.decoder, z, training)
         if self.likelihood == "bernoulli":
             pixels = -tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=out)
         else:
-            pixels = -(((x - out) / self.scale) ** 2) / 2 - np.log(self.scale * np.sqrt(2 * np.pi))
+            pixels = gaussian.log_density(x, out, self.scale)
         return tf.reduce_sum(tf.reshape(pixels, (tf.shape(x)[0], -1)), axis=-1)
 
     def log_weights(self, x, noise):
@@ -124,7 +133,7 @@ class VAE(LikelihoodModel):
 
     def decode(self, z):
         """The mean picture of p(x|z), ``(n, ...)``, for latents ``(n, latent_dim)``."""
-        out = self.decoder(z, training=False)
+        out = run(self.decoder, z)
         return tf.sigmoid(out) if self.likelihood == "bernoulli" else out
 
     def reconstruct(self, x):
@@ -137,14 +146,13 @@ class VAE(LikelihoodModel):
         With ``mean=True`` the last draw is left out: the mean pictures of the same latents, which
         most papers show.
         """
-        draws = keras.random.SeedGenerator(seed)
-        latents = keras.random.normal((validate.count("n", n), self.latent_dim), seed=draws)
-        pixels = self.decode(latents)
+        source = draws(seed)
+        pixels = self.decode(normal((validate.count("n", n), self.latent_dim), source))
         if mean:
             return pixels
         if self.likelihood == "bernoulli":
-            return tf.cast(keras.random.uniform(pixels.shape, seed=draws) < pixels, tf.float32)
-        return pixels + self.scale * keras.random.normal(pixels.shape, seed=draws)
+            return coin(keras.random.uniform(pixels.shape, dtype="float32", seed=source), pixels)
+        return pixels + self.scale * normal(pixels.shape, source)
 
     def active_units(self, x, threshold=0.01):
         """Which latents carry anything of x: ``(latent_dim,)`` booleans.
@@ -154,13 +162,15 @@ class VAE(LikelihoodModel):
         """
         threshold = validate.non_negative("threshold", threshold)
         mean, _ = self.encode(self.check_batch("x", x))
+        mean = validate.finite("what the encoder gives", mean)
         return tf.math.reduce_variance(mean, axis=0).numpy() > threshold
 
     # Manners.
 
-    def check_data(self, data):
-        """``data``; ValueError if a Bernoulli likelihood would meet values outside [0, 1]."""
-        return validate.unit_interval("data", data) if self.likelihood == "bernoulli" else data
+    def check_data(self, data, name="data"):
+        """``data``; ValueError for values outside [0, 1] that the decoder's means never reach."""
+        bounded = self.likelihood == "bernoulli" or ends_in_sigmoid(self.decoder)
+        return validate.unit_interval(name, data) if bounded else data
 
     def _log_likelihoods(self, x, z):
         """``log p(x|z)``, ``(k, n)``, for ``k`` latents of each x: z is ``(k, n, latent_dim)``."""
@@ -171,15 +181,14 @@ class VAE(LikelihoodModel):
 
     def _noise(self, k, n, seed):
         """Yield ``k`` standard normal ``(n, latent_dim)``, stacked in blocks of a bounded size."""
-        draws, block = keras.random.SeedGenerator(seed), max(1, _ROWS // max(1, n))
+        source, block = draws(seed), max(1, _ROWS // n)
         for start in range(0, k, block):
-            yield keras.random.normal((min(block, k - start), n, self.latent_dim), seed=draws)
+            yield normal((min(block, k - start), n, self.latent_dim), source)
 
 
 def _check_networks(encoder, decoder, latent_dim, likelihood):
-    for name, network in (("encoder", encoder), ("decoder", decoder)):
-        if not isinstance(network, keras.Model) or not network.built:
-            raise TypeError(f"{name} must be a built keras.Model; got {type(network).__name__}")
+    check_network("encoder", encoder)
+    check_network("decoder", decoder)
     if encoder.output_shape != (None, 2 * latent_dim):
         raise ValueError(
             "encoder must give a mean and a log-variance for each latent, shape "
@@ -194,6 +203,5 @@ def _check_networks(encoder, decoder, latent_dim, likelihood):
             f"decoder must give what encoder takes: shape {encoder.input_shape}; it gives "
             f"{decoder.output_shape}"
         )
-    last = [layer for layer in decoder.layers if hasattr(layer, "activation")][-1:]
-    if likelihood == "bernoulli" and any(x.activation is keras.activations.sigmoid for x in last):
+    if likelihood == "bernoulli" and ends_in_sigmoid(decoder):
         raise ValueError("decoder must give logits: remove the sigmoid of its last layer")
