@@ -99,7 +99,8 @@ def numbers(name: str, value) -> tf.Tensor:
         masked = np.ma.is_masked(value)
         try:
             value = np.asarray(value)
-        except (TypeError, ValueError) as error:  # rows of different lengths
+            value = value.astype(float) if value.dtype == object else value
+        except (TypeError, ValueError) as error:  # text, rows of different lengths
             raise ValueError(f"{name} must be an array of numbers; {error}") from None
         real = value.dtype.kind in "fiub" and not masked
         given = "masked values" if masked else str(value.dtype)
