@@ -338,10 +338,10 @@ def where_is_the_blind_spot():
     for image, place in zip(flags, places, strict=True):
         image[place] = 1
     # One flagged pixel an image, sent through the model's own masks: A first, then B.
-    one = np.zeros(1)
+    channel = np.zeros(1)
     for layer in range(8):
         above_and_left = np.pad(
-            pixel_mask(2, 1, one, one, strict=layer == 0), [(0, 1), (0, 0), (0, 0), (0, 0)]
+            pixel_mask(2, 1, channel, channel, strict=layer == 0), [(0, 1), (0, 0), (0, 0), (0, 0)]
         )
         flags = tf.minimum(tf.nn.conv2d(flags, above_and_left, 1, "SAME"), 1.0)
     (blind,) = (place for place, seen in zip(places, flags[:, 5, 5, 0], strict=True) if seen == 0)
