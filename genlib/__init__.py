@@ -1,7 +1,7 @@
 """The shared code of a course on deep generative models, in TensorFlow 2.
 
 Modules, from the ground up (an import only ever points down this list): ``validate``, ``data``,
-``divergences``, ``networks``, ``training``, ``likelihood``, ``gans``, ``metrics``,
+``divergences``, ``networks``, ``replicas``, ``training``, ``likelihood``, ``gans``, ``metrics``,
 ``experiments``, ``plots``, ``source``, ``widgets``, ``check``, ``lectures``.
 """
 
@@ -12,8 +12,8 @@ import sys
 __version__ = "0.1.0"
 
 _MODULES = """
-validate data divergences networks training likelihood gans metrics experiments plots source
-widgets check lectures
+validate data divergences networks replicas training likelihood gans metrics experiments plots
+source widgets check lectures
 """.split()
 
 

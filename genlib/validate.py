@@ -1,6 +1,7 @@
 """Checks of arguments. Each message names the argument, what was given and what is accepted."""
 
 import math
+import operator
 from collections.abc import Collection
 
 import numpy as np
@@ -21,6 +22,18 @@ def count(name: str, value: int, minimum: int = 1) -> int:
     """Return ``value`` as an int; ValueError unless it is whole and at least ``minimum``."""
     wanted = f"a whole number of at least {minimum}"
     return int(_number(name, value, lambda v: v >= minimum and v == int(v), wanted))
+
+
+def seed(name: str, value):
+    """Return ``value``, a number as an int; ValueError unless None, whole, or a generator."""
+    if value is None or hasattr(value, "next"):  # keras.random.SeedGenerator
+        return value
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must be None, a whole number or a keras.random.SeedGenerator; got {value!r}"
+        ) from error
 
 
 def choice(name: str, value: str, accepted: Collection[str]) -> str:

@@ -291,7 +291,7 @@ def test_unlocked_takes_the_ranges_of_pyproject(project):
 # The modules of genlib, from the ground up: an import only ever points down this list.
 
 MODULES = """
-validate data divergences networks training likelihood gans metrics experiments
+validate data divergences networks replicas training likelihood gans metrics experiments
 plots source widgets check lectures
 """.split()
 

@@ -16,7 +16,8 @@ def squared_distances(x, y):
     norms = tf.reduce_sum(x**2, -1)[..., :, None] + tf.reduce_sum(y**2, -1)[..., None, :]
     squares = norms - 2 * tf.matmul(x, y, transpose_b=True)
     rounding = 8 * np.finfo(x.dtype.as_numpy_dtype).eps  # what is left between equal points
-    return tf.where(squares > rounding * norms, squares, 0)
+    # NaN stays NaN. (TensorFlow would turn "not <=" into ">", which it fails.)
+    return tf.where(squares <= rounding * norms, tf.zeros_like(squares), squares)
 
 
 def distances(x, y):
@@ -33,8 +34,8 @@ def negative_distance(x, y):
 
 def safe_sqrt(x):
     """Return ``sqrt(max(x, 0))`` with gradient 0, not infinity, at 0."""
-    positive = x > 0
-    return tf.where(positive, tf.sqrt(tf.where(positive, x, 1)), 0)
+    zero, none = x <= 0, tf.zeros_like(x)  # NaN is not: it stays NaN
+    return tf.where(zero, none, tf.sqrt(tf.where(zero, none + 1, x)))
 
 
 class rbf:

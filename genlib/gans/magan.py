@@ -18,7 +18,6 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.gans.base import Preset
 from genlib.gans.ebgan import EBGAN, squared_error
 from genlib.training import minimise
 
@@ -32,33 +31,13 @@ class MAGAN(EBGAN):
       epoch_steps: generator steps in an epoch; by default those of 60,000 pictures in batches
         of 64, as on MNIST.
       pretrain_steps: critic updates on the data alone; default: two epochs.
-      **options: ``critic_steps``, ``ema``, ``seed``, ``name`` of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a critic that is no autoencoder; a setting out of range.
     """
 
     log_names = (*EBGAN.log_names, "margin")
-    toy = Preset(
-        "An autoencoder that has learned to copy any 2-D point would start the margin near 0: it "
-        "starts at half the energy of a blank one.",
-        {"margin": 0.5, "epoch_steps": 100},
-        steps=2500,
-    )
-    grid = Preset(
-        "As for the ring, the margin starts at half the energy of a blank autoencoder; of five "
-        "settings none found more than ten modes.",
-        {"margin": 8.0, "epoch_steps": 500},
-        steps=20_000,
-    )
-    images = Preset(
-        "The margin starts well above the energy of the digits, and moves at most once in the "
-        "paper's 938 steps: from the energy of the digits, in epochs of 100, it is down before the "
-        "generator has left its first picture.",
-        {"margin": 3.0, "epoch_steps": 938},
-        steps=4000,
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, margin=None, epoch_steps=938, pretrain_steps=None,
                  **options):  # fmt: skip
@@ -83,12 +62,9 @@ class MAGAN(EBGAN):
 
     def end_epoch(self, real_energy, fake_energy):
         """Move the margin, or not, given the means of the epoch that ends: two scalars."""
-        moves = (
-            (real_energy < self.margin.value)
-            & (real_energy < fake_energy)
-            & (self.last_fake_energy.value <= fake_energy)
-        )
-        self.margin.assign(tf.where(moves, real_energy, self.margin.value))
+        margin, last = self.margin.value, self.last_fake_energy.value
+        moves = margin_moves(margin, real_energy, fake_energy, last)
+        self.margin.assign(tf.where(moves, real_energy, margin))
         self.last_fake_energy.assign(fake_energy)
 
     def critic_step(self, real):
@@ -117,7 +93,7 @@ class MAGAN(EBGAN):
             return "its pretraining is written for one device; give it a margin"
         return super().undivided
 
-    def prepare(self, data, batch_size):
+    def before_training(self, data, batch_size):
         if self.margin.value == 0:
             self.pretrain(data, batch_size)
 
@@ -148,3 +124,9 @@ class MAGAN(EBGAN):
     def default_optimizer():
         """Adamax at 5e-4 with momentum 0.5, the authors'."""
         return keras.optimizers.Adamax(5e-4, beta_1=0.5)
+
+
+def margin_moves(margin, real_energy, fake_energy, last_fake_energy):
+    """Whether the margin moves to the data's mean energy: scalars, or arrays of one shape."""
+    below_both = (real_energy < margin) & (real_energy < fake_energy)
+    return below_both & (last_fake_energy <= fake_energy)

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from genlib import plots
+from genlib import experiments, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import MAGAN
+from genlib.gans.magan import margin_moves
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 
@@ -89,7 +90,7 @@ def path(real, fake, start=START):
     """Return the margin after each epoch, from the mean energies ``(n,)``."""
     margin, last, seen = start, np.inf, []
     for now_real, now_fake in zip(real, fake, strict=True):
-        if now_real < margin and now_real < now_fake and last <= now_fake:
+        if margin_moves(margin, now_real, now_fake, last):
             margin = now_real
         last = now_fake
         seen.append(margin)
@@ -104,7 +105,7 @@ REAL, FAKE = (0.9, 0.7, 0.6, 0.8), (2.0, 1.5, 1.6, 1.7)
 @exercise("42_magan/1")
 def last_margin():
     """The margin after four epochs of given energies."""
-    model = MAGAN(*MAGAN.suited_networks((2,), width=2, seed=0), margin=1.0)
+    model = MAGAN(*experiments.default_networks("magan", (2,), width=2, seed=0), margin=1.0)
     for energies in zip(REAL, FAKE, strict=True):
         model.end_epoch(*(np.float32(energy) for energy in energies))
     return Number(

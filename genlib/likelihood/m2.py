@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
+from genlib import networks, validate
 from genlib.likelihood.base import LikelihoodModel
 from genlib.likelihood.bounds import kl_to_standard_normal
 
@@ -155,7 +155,7 @@ class M2(LikelihoodModel):
         code = self.encoder(tf.concat([tf.reshape(x, (len(x), -1)), y], -1))
         return code[:, : self.latent_dim]
 
-    def check_data(self, data):
+    def validate_data(self, data):
         return validate.unit_interval("data", data)
 
     def _check_labels(self, y, n):
@@ -189,8 +189,7 @@ class _Labelled:
 def _check_networks(classifier, encoder, decoder, latent_dim):
     named = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
     for name, network in named.items():
-        if not isinstance(network, keras.Model) or not network.built:
-            raise TypeError(f"{name} must be a built keras.Model; got {type(network).__name__}")
+        networks.check(name, network)
     classes, shape = classifier.output_shape[-1], classifier.input_shape
     size = int(np.prod(shape[1:]))
     wanted = {

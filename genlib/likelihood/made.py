@@ -82,7 +82,7 @@ class MADE(LikelihoodModel):
         start = (0, tf.zeros_like(uniforms))
         return tf.while_loop(lambda i, x: i < self.data_shape[0], draw_next, start)[1]
 
-    def check_data(self, data):
+    def validate_data(self, data):
         return validate.levels("data", data, 2)
 
 
