@@ -82,7 +82,7 @@ TRIALS = {
         lambda variant, toy=toy, **options: toy_row(experiments.on_toy(variant, toy, **options)),
         lambda toy=toy: toy_row(experiments.truth(toy)),
     )
-    for toy in experiments.PRESETS
+    for toy in experiments.RADIUS
 } | {
     "digits": (
         on_digits,

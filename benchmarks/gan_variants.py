@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from _turns import take_turns
 
+from genlib.experiments import default_networks
 from genlib.gans import REGISTRY
 
 BATCH = 128
@@ -56,7 +57,7 @@ def compare(name, width, steps, repeats):
 
 def build(name, width, jit_compile):
     variant = REGISTRY[name]
-    nets = variant.suited_networks((2,), width=width, seed=0)
+    nets = default_networks(variant, (2,), width=width, seed=0)
     one = {"critic_steps": 1} if variant.critic_kind else {}
     model = variant(*nets, seed=0, **one, **SMALL.get(name, {}))
     model.compile(jit_compile=jit_compile)

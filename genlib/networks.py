@@ -85,8 +85,56 @@ def conv_critic(image_shape, outputs=1, width=32, seed=None) -> keras.Model:
     return keras.Model(start, x, name="critic")
 
 
+def check(name, network) -> keras.Model:
+    """Return ``network``; TypeError unless it is a built Keras model with fixed shapes.
+
+    It must take one tensor and give one, of shapes known in advance: Sequential or functional.
+    """
+    kind = f"{type(network).__module__}.{type(network).__qualname__}"
+    if not isinstance(network, keras.Model) or not network.built:
+        state = "one that is not built" if isinstance(network, keras.Model) else kind
+        raise TypeError(f"{name} must be a built keras.Model (of Keras 3); got {state}")
+    for shape in (getattr(network, "input_shape", None), getattr(network, "output_shape", None)):
+        if not isinstance(shape, tuple) or len(shape) < 2 or None in shape[1:]:
+            raise TypeError(
+                f"{name} must be a keras.Model from one tensor to one, of fixed shapes; got {kind} "
+                f"with shape {shape}. A subclassed model is wrapped so: "
+                "x = keras.Input(shape); keras.Model(x, model(x))"
+            )
+    return network
+
+
+def output_range(network):
+    """``(low, high, activation)`` of what a network can give, by its last activation."""
+    last = network.outputs[0]._keras_history.operation
+    while isinstance(last, keras.layers.Reshape | keras.layers.Flatten):
+        last = last.input._keras_history.operation
+    if isinstance(last, keras.Model):
+        return output_range(last)
+    name = getattr(getattr(last, "activation", None), "__name__", "no activation")
+    return *_RANGES.get(name, (-math.inf, math.inf)), name
+
+
+#: What bounded activations can give.
+_RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}
+
+
+def check_precision(name, value) -> None:
+    """ValueError where a layer in ``value``, a network or a list of some, leaves float32."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    for part in (part for part in parts if isinstance(part, keras.Layer)):
+        for layer in part._flatten_layers():
+            if "float" in layer.compute_dtype and layer.compute_dtype != "float32":
+                raise ValueError(
+                    f"{name} must compute in float32; its layer {layer.name!r} computes in "
+                    f"{layer.compute_dtype}. Build it under "
+                    "keras.config.set_dtype_policy('float32')"
+                )
+
+
 def _initializers(seed):
     """Glorot initialisers, each with a seed of its own drawn from ``seed``."""
+    seed = validate.seed("seed", seed)
     while True:
         yield keras.initializers.GlorotUniform(seed)
         seed = None if seed is None else seed + 1

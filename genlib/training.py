@@ -7,14 +7,16 @@ so no Python runs between steps. Keras callbacks work as in ``Model.fit`` with
 
 import abc
 import contextlib
+import inspect
 import pathlib
 import time
+import types
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
+from genlib import networks, replicas, validate
 
 #: Points drawn from a distribution that is given to ``fit`` in place of data.
 POOL = 65_536
@@ -25,10 +27,15 @@ class CompiledModel(keras.Model, abc.ABC):
 
     A subclass defines `step`, `log_names`, `optimizers` and, in ``compile``, sets ``jit_compile``
     (see `resolve_jit`). What it draws at random comes from `random_normal` and `random_uniform`,
-    so that a checkpoint holds the random state too.
+    so that a checkpoint holds the random state too. A setting may change at any time: the graph
+    is made anew when one has (see `settings_of`), and a number given to an attribute that is a
+    variable moves that variable.
 
     Args:
-      seed: makes batches and all other draws reproducible.
+      seed: makes batches and all other draws reproducible: None, or a whole number below 2^32.
+
+    Raises:
+      ValueError: a network that computes in another precision than float32.
     """
 
     #: What one step reports, in order.
@@ -37,15 +44,31 @@ class CompiledModel(keras.Model, abc.ABC):
     #: The smallest batch that the model can learn from.
     min_batch_size = 1
 
-    #: Why its step cannot be shared among several devices (see `share`); "" if it can.
+    #: Why its step cannot be shared among several devices (see `replicas`); "" if it can.
     undivided = "its step is written for one device"
 
+    def __new__(cls, *args, **options):
+        return super().__new__(replicas.class_for(cls), *args, **options)
+
     def __init__(self, seed=None, name=None):
-        super().__init__(name=name)
-        self.seed_generator = keras.random.SeedGenerator(seed)
-        self.train_function = None
+        super().__init__(name=name, dtype="float32")
+        self.seed_generator = keras.random.SeedGenerator(validate.seed("seed", seed))
+        self.train_function = None  # the settings of a compiled epoch, and the epoch
         self._random_algorithm = "philox"
-        self._draws = 0  # by one replica in this step, while replicas share it
+        self.built = True
+
+    def __setattr__(self, name, value):
+        held = vars(self).get(name)
+        if isinstance(held, keras.Variable) and not isinstance(value, keras.Variable):
+            held.assign(value)
+            return
+        arguments = inspect.signature(type(self).__init__).parameters
+        if vars(self).get("compiled") and name in arguments and not hasattr(self, name):
+            raise AttributeError(
+                f"{name} is read only while a {type(self).__name__} is built; build another"
+            )
+        networks.check_precision(name, value)
+        super().__setattr__(name, value)
 
     @abc.abstractmethod
     def step(self, draw_batch):
@@ -79,44 +102,13 @@ class CompiledModel(keras.Model, abc.ABC):
         )
 
     def _draw(self, shape, sampler):
-        """``sampler(shape, seed)``; a replica draws what all draw, and keeps its own rows."""
-        replica = _replica()
-        if replica is None:
-            return sampler(shape, self.seed_generator.next())
-        # A replica may not move the random state: `share` does, once, for all.
-        seed = self.seed_generator.state.value + [0, self._draws]
-        self._draws += 1
-        rows, *rest = tf.unstack(tf.convert_to_tensor(shape, tf.int32))
-        drawn = sampler((rows * replica.num_replicas_in_sync, *rest), seed)
-        return _rows_of(replica, drawn)
+        return sampler(shape, self.seed_generator.next())
 
-    def share(self, update, batch):
-        """``update(batch)``, its batch divided among the replicas of a ``tf.distribute`` strategy.
-
-        ``update`` gives a dict of scalars, each a mean over its rows, and a tensor of rows; what
-        is returned are the means over the whole batch, and all rows. `minimise` adds up the
-        gradients of the replicas, and what they draw at random is what one device would have
-        drawn. On one device this is ``update(batch)`` and nothing else.
-        """
-        strategy = self.distribute_strategy
-        if strategy.num_replicas_in_sync == 1:
-            return update(batch)
-
-        def on_replica():
-            self._draws = 0
-            return update(_rows_of(_replica(), batch))
-
-        means, rows = strategy.run(on_replica)
-        state = self.seed_generator.state
-        state.assign(state.value + [0, self._draws])
-        means = {name: strategy.reduce("MEAN", v, axis=None) for name, v in means.items()}
-        return means, tf.reshape(strategy.gather(rows, axis=0), batch.shape)
-
-    def check_data(self, data):
+    def validate_data(self, data):
         """Return ``data``; a model that cannot learn from all finite data refuses it here."""
         return data
 
-    def prepare(self, data, batch_size):
+    def before_training(self, data, batch_size):
         """What a model does once before its first epoch, with all of ``data`` ``(n, ...)``."""
 
     def fit(self, data, batch_size=64, epochs=1, steps_per_epoch=None, callbacks=None,
@@ -129,7 +121,7 @@ class CompiledModel(keras.Model, abc.ABC):
           batch_size: samples a batch.
           epochs, initial_epoch: train epochs ``initial_epoch`` to ``epochs - 1``.
           steps_per_epoch: steps in one compiled call; default ``n // batch_size``, at least 1.
-          callbacks: Keras callbacks. `StopOnNaN` is always among them.
+          callbacks: one or several Keras callbacks. `StopOnNaN` is always among them.
           verbose: 0 for silence, else a progress line (`Progress`).
 
         Returns:
@@ -137,22 +129,14 @@ class CompiledModel(keras.Model, abc.ABC):
           interrupt of the kernel ends training early and still returns it.
 
         Raises:
-          ValueError: data of another shape, empty, with NaN or infinity; a count that is not a
-            whole number of at least 1.
+          ValueError: data of another shape, empty, with NaN or infinity, whole numbers above 1 as
+            pixels; a count that is not a whole number of at least 1.
+          TypeError: something else than callbacks of Keras.
         """
         if not self.compiled:
             self.compile()
-        replicas = self.distribute_strategy.num_replicas_in_sync
-        if replicas > 1 and self.undivided:
-            raise ValueError(
-                f"{type(self).__name__} cannot train on {replicas} replicas: {self.undivided}"
-            )
-        data = self.check_data(_resident(data, self.input_shape[1:]))
+        data = self.validate_data(_resident(data, self.input_shape[1:]))
         batch_size = validate.count("batch_size", batch_size, self.min_batch_size)
-        if batch_size % replicas:
-            raise ValueError(
-                f"batch_size must be a multiple of the {replicas} replicas; got {batch_size}"
-            )
         epochs = validate.count("epochs", epochs, minimum=0)
         initial_epoch = validate.count("initial_epoch", initial_epoch, minimum=0)
         if steps_per_epoch is None:
@@ -163,17 +147,17 @@ class CompiledModel(keras.Model, abc.ABC):
             verbose=0, epochs=epochs, steps=steps_per_epoch,
         )  # fmt: skip
 
-        run = self._compiled_epoch(data.shape, batch_size, steps_per_epoch)
         self.stop_training = False
         self._initial_epoch = None  # where Resume, and Keras's own callbacks, say to go on from
         logs = {}
         hooks.on_train_begin()
-        self.prepare(data, batch_size)
+        self.before_training(data, batch_size)
         try:
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 hooks.on_epoch_begin(epoch)
                 hooks.on_train_batch_begin(0)
-                with self.distribute_strategy.scope(), _reads_before_updates():
+                run = self._compiled_epoch(data.shape, batch_size, steps_per_epoch)
+                with _reads_before_updates():
                     losses = run(data).numpy()
                 self.step_losses = dict(zip(self.log_names, losses.T, strict=True))
                 logs = {name: float(values.mean()) for name, values in self.step_losses.items()}
@@ -188,8 +172,11 @@ class CompiledModel(keras.Model, abc.ABC):
 
     def _compiled_epoch(self, data_shape, batch_size, steps):
         """The graph of ``steps`` steps; it gives the losses, ``(steps, len(log_names))``."""
-        key = (data_shape, batch_size, steps)
-        if self.train_function is not None and self.train_function[0] == key:
+
+        def key():
+            return data_shape, batch_size, steps, settings_of(self)
+
+        if self.train_function is not None and self.train_function[0] == key():
             return self.train_function[1]
 
         def run(data):
@@ -214,10 +201,86 @@ class CompiledModel(keras.Model, abc.ABC):
 
         run = tf.function(run, jit_compile=self.jit_compile, autograph=False)
         # Traced here, once: TensorFlow would count the traces of many models as a mistake.
-        with self.distribute_strategy.scope():
-            run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
-        self.train_function = (key, run)
+        run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
+        self.train_function = (key(), run)
         return run
+
+    # Manners of Keras that would lose what only the class knows, or have no meaning here.
+
+    def get_config(self):
+        raise NotImplementedError(
+            f"{type(self).__name__} is not saved, pickled or copied whole. Keep its weights with "
+            "save_weights('m.weights.h5') and give them to a model built in the same way with "
+            "load_weights; or save one of its networks, a plain keras.Model"
+        )
+
+    def _only_fit(self, *args, **options):
+        raise NotImplementedError(f"{type(self).__name__} trains by fit and has no single batch")
+
+    evaluate = train_on_batch = test_on_batch = _only_fit
+
+
+def settings_of(thing, seen=None):
+    """What a graph that reads ``thing`` bakes in, as nested tuples that compare as equal.
+
+    Plain values, in all public attributes of the models, layers, optimizers and kernels within;
+    variables and functions count by their identity. What `fit` itself writes is left out.
+    """
+    seen = set() if seen is None else seen
+    if isinstance(thing, list | tuple | set | frozenset):
+        return tuple(settings_of(part, seen) for part in thing)
+    if isinstance(thing, dict):
+        return tuple((key, settings_of(value, seen)) for key, value in thing.items())
+    if isinstance(thing, np.ndarray):
+        return thing.shape, str(thing.dtype), thing.tobytes()
+    if thing is None or isinstance(thing, bool | int | float | complex | str | bytes | np.generic):
+        return repr(thing)  # NaN equals itself in this form
+    if isinstance(thing, _OPAQUE) or id(thing) in seen:
+        return _Same(thing)
+    seen.add(id(thing))
+    parts = {
+        name: value
+        for name, value in getattr(thing, "__dict__", {}).items()
+        if name in _PRIVATE_SETTINGS or not (name.startswith("_") or name in _WRITTEN_BY_FIT)
+    }
+    if isinstance(thing, keras.Layer):
+        parts["trained"] = thing.trainable_variables
+        parts["layers"] = list(thing._flatten_layers(include_self=False, recursive=False))
+    return _Same(thing), settings_of(parts, seen)
+
+
+_OPAQUE = type, types.ModuleType, tf.Tensor, tf.Variable, keras.Variable, keras.callbacks.Callback
+_PRIVATE_SETTINGS = {"_trainable", "_learning_rate", "_jit_compile"}
+_WRITTEN_BY_FIT = {"train_function", "history", "stop_training", "step_losses", "compiled", "built"}
+
+
+class _Same:
+    """Equal to itself alone, and kept alive, so that its place is not given to another."""
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    def __eq__(self, other):
+        return isinstance(other, _Same) and self.thing is other.thing
+
+
+def resolve_optimizer(name, optimizer, default, variables):
+    """The optimizer that argument ``name`` means, built for ``variables``.
+
+    ``optimizer`` is one, a name or a config as Keras takes them, or None for ``default()``.
+    ValueError for anything else, and for one that already trains other variables.
+    """
+    try:
+        found = default() if optimizer is None else keras.optimizers.get(optimizer)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} must be a keras.optimizers.Optimizer or the name of one, such as 'adam'; "
+            f"got {optimizer!r}"
+        ) from error
+    if found.built and {id(v) for v in variables} - {id(v) for v in found._trainable_variables}:
+        raise ValueError(f"{name} already trains another model; make a new {type(found).__name__}")
+    found.build(variables)
+    return found
 
 
 def minimise(optimizer, variables, objective):
@@ -227,13 +290,11 @@ def minimise(optimizer, variables, objective):
     On a replica the step goes down the gradient of the mean over all replicas.
     """
     variables = getattr(variables, "trainable_variables", variables)
-    replica = _replica()
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         for variable in variables:
             tape.watch(variable.value)
         loss = objective()
-        # The optimizer adds up the replicas' gradients; so each brings its part of the mean.
-        part = loss if replica is None else loss / replica.num_replicas_in_sync
+        part = replicas.share_of(loss)
     optimizer.apply(tape.gradient(part, [v.value for v in variables]), variables)
     return loss
 
@@ -254,35 +315,30 @@ def _reads_before_updates():
         tf.config.optimizer.set_experimental_options({name: before})
 
 
-def _replica():
-    """The ``tf.distribute`` context of this replica; None if it is the only one, or outside."""
-    context = tf.distribute.get_replica_context()
-    return context if context is not None and context.num_replicas_in_sync > 1 else None
-
-
-def _rows_of(replica, x):
-    """This replica's share of the rows of ``x``."""
-    size = tf.shape(x)[0] // replica.num_replicas_in_sync
-    start = tf.cast(replica.replica_id_in_sync_group, tf.int32) * size
-    return x[start : start + size]
-
-
-def resolve_jit(jit_compile, networks) -> bool:
+def resolve_jit(jit_compile, models) -> bool:
     """Whether XLA compiles the loop: ``True``, ``False``, or ``"auto"``.
 
     "auto" says yes unless a network convolves: inside an XLA loop on a CPU a convolution is many
     times slower. Under a strategy of several replicas it says no: they meet outside of XLA.
     """
+    if jit_compile not in (True, False, "auto"):
+        raise ValueError(f"jit_compile must be True, False or 'auto'; got {jit_compile!r}")
     if jit_compile != "auto":
         return bool(jit_compile)
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+    if replicas.count() > 1:
         return False
-    layers = (layer for net in networks for layer in net._flatten_layers())
+    layers = (layer for model in models for layer in model._flatten_layers())
     return not any("Conv" in type(layer).__name__ for layer in layers)
 
 
 def _with_defaults(callbacks, verbose):
-    callbacks = list(callbacks or [])
+    found = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
+    callbacks = [c for c in found if c is not None]
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"callbacks must be keras.callbacks.Callback objects; got {type(callback)}"
+            )
     # These two come first: no other callback may save or draw a state that has gone bad, and all
     # may read the history of the epoch that has just ended.
     for kind in (keras.callbacks.History, StopOnNaN):
@@ -298,14 +354,24 @@ def _resident(data, shape) -> tf.Tensor:
     if hasattr(data, "log_prob") and hasattr(data, "sample"):
         data = data.sample(POOL, seed=(0, 0))
     try:
-        data = tf.convert_to_tensor(np.asarray(data, np.float32))
+        found = np.asarray(data)
+        numbers = np.asarray(found.real, np.float32)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"data must be an array or a tfd.Distribution; got {type(data).__name__}"
         ) from error
+    if np.ma.is_masked(data) or np.iscomplexobj(found):
+        kind = "masked ones" if np.ma.is_masked(data) else found.dtype
+        raise ValueError(f"data must be real numbers, none of them masked; got {kind}")
+    data = tf.convert_to_tensor(numbers)
     if data.shape.rank == 0 or tuple(data.shape[1:]) != tuple(shape) or not len(data):
         wanted = ", ".join(["n", *map(str, shape)])
         raise ValueError(f"data must have shape ({wanted}), n >= 1; got {tuple(data.shape)}")
+    if len(shape) == 3 and found.dtype.kind in "iu" and found.max() > 1:
+        raise ValueError(
+            "data must hold pixels as fractions, such as x / 255; got whole numbers up to "
+            f"{found.max()}"
+        )
     return validate.finite("data", data)
 
 
@@ -316,19 +382,26 @@ class StopOnNaN(keras.callbacks.Callback):
         self._good = [v.numpy() for v in self.model.state]
 
     def on_epoch_end(self, epoch, logs=None):
+        trouble = self._trouble(epoch)
+        if trouble:
+            print(
+                f"Training stopped: {trouble} (epoch {epoch + 1}). The weights are those from "
+                "before this epoch. A smaller learning rate is the first thing to try."
+            )
+            for variable, value in zip(self.model.state, self._good, strict=True):
+                variable.assign(value)
+            self.model.stop_training = True
+
+    def _trouble(self, epoch):
+        """The first loss that went wrong, and where; or the first weight; or ""."""
         for name, values in self.model.step_losses.items():
             bad = np.flatnonzero(~np.isfinite(values))
             if bad.size:
-                step = epoch * len(values) + int(bad[0])
-                print(
-                    f"Training stopped: {name} became {values[bad[0]]} at step {step} (epoch "
-                    f"{epoch + 1}). The weights are those from before this epoch. A smaller "
-                    "learning rate is the first thing to try."
-                )
-                for variable, value in zip(self.model.state, self._good, strict=True):
-                    variable.assign(value)
-                self.model.stop_training = True
-                return
+                return f"{name} became {values[bad[0]]} at step {epoch * len(values) + bad[0]}"
+        for weight in self.model.trainable_variables:
+            if not np.isfinite(weight.numpy()).all():
+                return f"{weight.path} became NaN or infinite"
+        return ""
 
 
 class Resume(keras.callbacks.Callback):
@@ -342,12 +415,13 @@ class Resume(keras.callbacks.Callback):
       every: save each ``every``-th epoch; the last two are kept.
 
     Raises:
-      ValueError: the checkpoint there belongs to a model of another shape.
+      ValueError: the checkpoint there belongs to another class, to other optimizers or to a model
+        of another shape.
     """
 
     def __init__(self, directory, every=1):
         super().__init__()
-        self.directory = pathlib.Path(directory)
+        self.directory = pathlib.Path(directory).expanduser()
         self.every = validate.count("every", every)
 
     def on_train_begin(self, logs=None):
@@ -356,19 +430,26 @@ class Resume(keras.callbacks.Callback):
         latest = self._manager.latest_checkpoint
         if latest is None:
             return
-        try:
-            checkpoint.restore(latest).assert_consumed()
-        except (AssertionError, ValueError) as error:
+        label = self.directory / "model.txt"
+        found, ours = (label.read_text() if label.exists() else "unknown"), self._label()
+        if found != ours:
             raise ValueError(
-                f"directory {str(self.directory)!r} holds the checkpoint of another model; "
-                "choose an empty one"
-            ) from error
+                f"directory {str(self.directory)!r} holds the checkpoint of another model; choose "
+                f"an empty one. It is of {found}, and this model of {ours}"
+            )
+        checkpoint.restore(latest).assert_consumed()
         self.model._initial_epoch = int(latest.rsplit("-", 1)[1])
         print(f"Resuming after epoch {self.model._initial_epoch}.")
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 and not self.model.stop_training:
             self._manager.save(checkpoint_number=epoch + 1)
+            (self.directory / "model.txt").write_text(self._label())
+
+    def _label(self):
+        """What must be the same for a checkpoint to belong to a model."""
+        kinds = ", ".join(type(part).__name__ for part in (self.model, *self.model.optimizers))
+        return f"{kinds}, variables {[tuple(v.shape) for v in self.model.state]}"
 
 
 class Progress(keras.callbacks.Callback):

@@ -1,6 +1,7 @@
 """Checks of arguments. Each message names the argument, what was given and what is accepted."""
 
 import math
+import operator
 from collections.abc import Collection
 
 import numpy as np
@@ -23,11 +24,16 @@ def count(name: str, value: int, minimum: int = 1) -> int:
     return int(_number(name, value, lambda v: v >= minimum and v == int(v), wanted))
 
 
-def seed(name: str, value: int | None) -> int | None:
-    """Return ``value`` as an int, or None; ValueError unless it is whole, from 0 to 2^32 - 1."""
-    wanted = "None or a whole number from 0 to 2^32 - 1"
-    accepts = lambda v: 0 <= v < 2**32 and v == int(v)  # noqa: E731
-    return None if value is None else int(_number(name, value, accepts, wanted))
+def seed(name: str, value):
+    """Return ``value``, a number as an int; ValueError unless None, whole, or a generator."""
+    if value is None or hasattr(value, "next"):  # keras.random.SeedGenerator
+        return value
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise ValueError(
+            f"{name} must be None, a whole number or a keras.random.SeedGenerator; got {value!r}"
+        ) from error
 
 
 def choice(name: str, value: str, accepted: Collection[str]) -> str:

@@ -18,7 +18,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from genlib.experiments import default_networks
 from genlib.gans import REGISTRY
+from genlib.likelihood import MADE
 
 #: Settings with which the two steps do all that a step can do.
 SMALL = {"magan": {"epoch_steps": 2, "margin": 3.0}, "ebgan": {"pull_away_weight": 0.0}}
@@ -36,6 +38,11 @@ def main(kind, result):
     outcomes[kind] = {name: train(name, strategy.scope) for name in REGISTRY}
     if kind == "mirrored":
         outcomes["odd batch"] = train("gan", strategy.scope, batch_size=15)
+        with strategy.scope():
+            try:
+                MADE(2, (4,)).fit(np.zeros((4, 2)), verbose=0)
+            except ValueError as error:
+                outcomes["likelihood"] = str(error)
         shared = [name for name, state in outcomes[kind].items() if isinstance(state, list)]
         outcomes["one"] = {name: train(name, contextlib.nullcontext) for name in shared}
     with open(result, "wb") as file:
@@ -46,7 +53,7 @@ def train(name, scope, batch_size=16):
     """The state and losses after two steps; or the message of a refusal."""
     variant = REGISTRY[name]
     with scope():
-        nets = variant.suited_networks((2,), width=8, seed=1)
+        nets = default_networks(variant, (2,), width=8, seed=1)
         more = {"critic_steps": 2} if variant.critic_kind else {}
         model = variant(*nets, seed=0, ema=0.5, **more, **SMALL.get(name, {}))
         # Plain gradient descent: an adaptive step turns rounding errors into whole steps.

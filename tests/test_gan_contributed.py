@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+import critics
 import keras
 import numpy as np
 import pytest
@@ -42,8 +43,7 @@ class Sign(keras.layers.Layer):
 def gap(kind, m, s):
     """Return the critic's loss at the best critic less 2 (1 - TV), in standard errors."""
     p, q, n = tfd.Normal(0.0, 1.0), tfd.Normal(m, s), 50_000
-    start = keras.Input((1,))
-    model = kind(networks.mlp(1, 1, 4), keras.Model(start, Sign(p, q)(start)))
+    model = kind(networks.mlp(1, 1, 4), critics.of_layer(Sign(p, q)))
     loss = model.critic_loss(p.sample((n, 1), seed=(1, 2)), q.sample((n, 1), seed=(3, 4)))
     error = 2 * (1 / n) ** 0.5  # each term is 0 or 2
     return (float(loss) - 2 * (1 - float(divergences.total_variation(p, q)))) / error

@@ -5,6 +5,7 @@ used twice, the critic's surrogate given to the generator, the critic's sign fli
 on |h| instead of f.
 """
 
+import critics
 import keras
 import numpy as np
 import pytest
@@ -19,12 +20,6 @@ from genlib.gans.cramer_gan import norm
 POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
 
 
-def same(shape=(2,)):
-    """A critic that gives back its input, with no weights."""
-    start = keras.Input(shape)
-    return keras.Model(start, keras.layers.Activation("linear")(start))
-
-
 COUNT = 200_000
 
 
@@ -35,7 +30,7 @@ def random_normals(seed):
 
 def line_model(cls, q, seed=0):
     """h = identity on the line, and a generator of N(q)."""
-    model = cls(networks.mlp(1, 1, 4), same((1,)), penalty_weight=0.0, seed=seed)
+    model = cls(networks.mlp(1, 1, 4), critics.identity((1,)), penalty_weight=0.0, seed=seed)
     mean, scale = q
     model.generate = lambda n: mean + scale * model.random_normal((n, 1))
     return model

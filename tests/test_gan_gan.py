@@ -1,5 +1,6 @@
 """The original GAN against Goodfellow et al.'s Theorem 1, and its two generators."""
 
+import critics
 import keras
 import numpy as np
 import pytest
@@ -26,11 +27,6 @@ class LogRatio(keras.layers.Layer):
         return self.p.log_prob(x) - self.q.log_prob(x)
 
 
-def critic_of(layer):
-    start = keras.Input((1,))
-    return keras.Model(start, layer(start))
-
-
 def gan(critic, **options):
     return GAN(networks.mlp(1, 1, 4), critic, **options)
 
@@ -40,7 +36,7 @@ def gan(critic, **options):
 def test_value_at_the_optimal_critic_is_2_jsd_minus_log_4(m1, s1, m2, s2):
     """Goodfellow et al. (2014), Theorem 1; the value is minus the critic's loss."""
     p, q = tfd.Normal(m1, s1), tfd.Normal(m2, s2)
-    model = gan(critic_of(LogRatio(p, q)))
+    model = gan(critics.of_layer(LogRatio(p, q)))
     n = 100_000
     real, fake = p.sample((n, 1), seed=(1, 2)), q.sample((n, 1), seed=(3, 4))
     terms = tf.nn.softplus(-model.critic(real)), tf.nn.softplus(model.critic(fake))
@@ -53,7 +49,9 @@ def test_value_at_the_optimal_critic_is_2_jsd_minus_log_4(m1, s1, m2, s2):
 def test_constant_critic(logit, kind=GAN):
     """A critic that always says ``logit``; at 0 its loss is 2 log 2."""
     bias = keras.initializers.Constant(logit)
-    critic = critic_of(keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=bias))
+    critic = critics.of_layer(
+        keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=bias)
+    )
     model, x = kind(networks.mlp(1, 1, 4), critic), tf.ones((6, 1))
     d = 1 / (1 + np.exp(-logit))
     assert float(model.critic_loss(x, x)) == pytest.approx(-np.log(d) - np.log(1 - d), rel=1e-5)
@@ -65,15 +63,15 @@ def test_constant_critic(logit, kind=GAN):
 def test_no_other_critic_beats_the_optimal_one():
     p, q = tfd.Normal(0.0, 1.0), tfd.Normal(1.0, 0.7)
     real, fake = p.sample((50_000, 1), seed=(1, 2)), q.sample((50_000, 1), seed=(3, 4))
-    best = float(gan(critic_of(LogRatio(p, q))).critic_loss(real, fake))
+    best = float(gan(critics.of_layer(LogRatio(p, q))).critic_loss(real, fake))
     for m in (-0.3, 0.3):
-        other = gan(critic_of(LogRatio(p, tfd.Normal(1.0 + m, 0.7))))
+        other = gan(critics.of_layer(LogRatio(p, tfd.Normal(1.0 + m, 0.7))))
         assert float(other.critic_loss(real, fake)) > best
 
 
 def test_minimax_gradient_vanishes_where_the_critic_is_sure_and_the_other_does_not():
     """Slope of the generator's loss at logit -8: sigmoid(-8) against 1 - sigmoid(-8)."""
-    critic = critic_of(keras.layers.Activation("linear"))
+    critic = critics.identity()
     fake = tf.constant([[-8.0]])
     slopes = {}
     for objective in ("minimax", "non_saturating"):

@@ -1,5 +1,6 @@
 """LSGAN: its divergence at the best critic, the same for every coding up to scale and level."""
 
+import critics
 import keras
 import numpy as np
 import pytest
@@ -66,8 +67,7 @@ def both_losses(kind, coding, m1, s1, m2, s2):
     p, q = tfd.Normal(m1, s1), tfd.Normal(m2, s2)
     real, fake = p.sample((N, 1), seed=(1, 2)), q.sample((N, 1), seed=(3, 4))
     model = kind(networks.mlp(1, 1, 4), networks.mlp(1, 1, 4), coding=coding)
-    start = keras.Input((1,))
-    model.critic = keras.Model(start, BestCritic(p, q, model.a, model.b)(start))
+    model.critic = critics.of_layer(BestCritic(p, q, model.a, model.b))
     generator = model.generator_loss(real, fake) + model.generator_loss(real, real)
     return float(model.critic_loss(real, fake)), float(generator), triangular(p, q)
 

@@ -1,22 +1,18 @@
 """McGAN: dual norms and singular values, and matrices that stay orthonormal."""
 
+import critics
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from genlib import networks
+from genlib.experiments import default_networks
 from genlib.gans import McGAN, mcgan
 
 
-def identity_critic(dim):
-    """Features that are the data themselves: nothing in them is trained."""
-    start = keras.Input((dim,))
-    return keras.Model(start, keras.layers.Activation("linear")(start))
-
-
 def build(kind=McGAN, dim=3, **options):
-    return kind(networks.mlp(2, dim, 4, seed=0), identity_critic(dim), seed=0, **options)
+    return kind(networks.mlp(2, dim, 4, seed=0), critics.identity((dim,)), seed=0, **options)
 
 
 def heaps(seed, dim, n=30):
@@ -157,12 +153,14 @@ def test_trained_v_reaches_the_dual_norm(p):
 
 
 def test_a_ball_of_the_other_norm_or_a_mere_rescaling_fails(monkeypatch):
-    right = mcgan.into_ball
-    monkeypatch.setattr(mcgan, "into_ball", lambda v, p: right(v, 3 - p))
+    right = mcgan.project_to_ball
+    monkeypatch.setattr(mcgan, "project_to_ball", lambda v, p: right(v, 3 - p))
     for p in (1, 2):
         with pytest.raises(AssertionError):
             trained_v_reaches_the_dual_norm(p, 3)
-    monkeypatch.setattr(mcgan, "into_ball", lambda v, p: v / tf.maximum(1.0, tf.norm(v, ord=p)))
+    monkeypatch.setattr(
+        mcgan, "project_to_ball", lambda v, p: v / tf.maximum(1.0, tf.norm(v, ord=p))
+    )
     with pytest.raises(AssertionError):
         trained_v_reaches_the_dual_norm(1, 3)
 
@@ -172,7 +170,7 @@ def test_a_ball_of_the_other_norm_or_a_mere_rescaling_fails(monkeypatch):
 def test_no_point_of_the_ball_is_nearer(p, seed):
     rng = np.random.default_rng(seed)
     point = rng.normal(0, rng.choice([0.1, 1.0, 5.0]), 6).astype(np.float32)
-    nearest = mcgan.into_ball(tf.constant(point), p).numpy()
+    nearest = mcgan.project_to_ball(tf.constant(point), p).numpy()
     assert np.linalg.norm(nearest, p) <= 1 + 1e-5
     inside = rng.normal(size=(4000, 6))
     inside *= rng.uniform(0, 1, (4000, 1)) / np.linalg.norm(inside, p, axis=1, keepdims=True)
@@ -196,12 +194,12 @@ def test_orthonormal_is_the_unique_q(seed):
     q = np.linalg.qr(rng.normal(size=(6, 4)))[0]
     r = np.triu(rng.normal(size=(4, 4)))
     np.fill_diagonal(r, rng.uniform(0.5, 2, 4))
-    np.testing.assert_allclose(mcgan.orthonormal(tf.constant(q @ r, tf.float32)), q, atol=1e-5)
+    np.testing.assert_allclose(mcgan.qr_retraction(tf.constant(q @ r, tf.float32)), q, atol=1e-5)
 
 
 def test_features_stay_in_the_box_and_matrices_orthonormal():
     model = McGAN(
-        *McGAN.suited_networks((2,), width=8, code=6, seed=0),
+        *default_networks(McGAN, (2,), width=8, code=6, seed=0),
         matching="covariance", k=3, clip=0.05, critic_steps=2, seed=0,
     )  # fmt: skip
     model.compile(*(keras.optimizers.RMSprop(0.05) for _ in "gc"), jit_compile=False)
@@ -217,7 +215,7 @@ def test_equal_runs_without_xla_are_equal():
     """U and V are updated twice a step; graph rewriting once let a read slip behind an update."""
     runs = []
     for _ in range(4):
-        nets = McGAN.suited_networks((2,), width=32, seed=0)
+        nets = default_networks(McGAN, (2,), width=32, seed=0)
         model = McGAN(*nets, matching="covariance", clip=0.3, seed=0)
         model.compile(*(keras.optimizers.RMSprop(1e-3) for _ in "gc"), jit_compile=False)
         points = np.random.default_rng(0).normal(size=(512, 2))

@@ -5,6 +5,7 @@ other sign or on |gap|, reconstruction of real samples alone, the decoder clippe
 the critic's MMD with the generator's sign, a penalty on the critic instead of its witness.
 """
 
+import critics
 import keras
 import numpy as np
 import pytest
@@ -18,25 +19,8 @@ from genlib.gans import MMDGAN, MMDGANGP
 POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
 
 
-def same(shape=(2,)):
-    """A critic that gives back its input, with no weights."""
-    start = keras.Input(shape)
-    return keras.Model(start, keras.layers.Activation("linear")(start))
-
-
 def generator(seed=1):
     return networks.mlp(2, 2, 8, activation="tanh", seed=seed)
-
-
-def identity_autoencoder():
-    """Encoder and decoder give back their inputs."""
-    start = keras.Input((2,))
-    halves = []
-    for name in ("encoder", "decoder"):
-        inside = keras.Input((2,))
-        copy = keras.layers.Activation("linear")(inside)
-        halves.append(keras.Model(inside, copy, name=name))
-    return keras.Model(start, halves[1](halves[0](start)))
 
 
 def li(cls=MMDGAN, critic=None, **options):
@@ -58,12 +42,12 @@ def batches(seed, n=30):
 @pytest.mark.parametrize("seed", range(3))
 def test_identity_encoder_is_plain_mmd(seed):
     real, fake = batches(seed)
-    model = li(critic=identity_autoencoder(), feasibility_weight=0.0)
+    model = li(critic=critics.identity_autoencoder(), feasibility_weight=0.0)
     plain = np.sqrt(mmd2(real, fake, kernels.rbf([1, 2, 4, 8, 16]), unbiased=False))
     assert float(model.generator_loss(real, fake)) == pytest.approx(plain, rel=1e-5)
     assert float(model.critic_loss(real, fake)) == pytest.approx(-plain, rel=1e-5)
 
-    model = penalised(critic=same(), penalty_weight=0.0)
+    model = penalised(critic=critics.identity((2,)), penalty_weight=0.0)
     plain = float(mmd2(real, fake, kernels.rational_quadratic([0.1, 1, 10]), unbiased=True))
     assert float(model.generator_loss(real, fake)) == pytest.approx(plain, rel=1e-5)
     assert float(model.critic_loss(real, fake)) == pytest.approx(-plain, rel=1e-5)
@@ -90,7 +74,7 @@ def test_li_losses():
 
 
 def test_feasibility_is_one_sided():
-    model = li(critic=identity_autoencoder(), feasibility_weight=1.0)
+    model = li(critic=critics.identity_autoencoder(), feasibility_weight=1.0)
     x = tf.constant(POINTS)
     assert float(model.distance(x + 1, x + 1)) == pytest.approx(0, abs=1e-5)
     mmd = float(model.distance(x + 1, x))  # real codes are larger: nothing to pay

@@ -164,7 +164,7 @@ def test_data_not_positive_under_the_kl_cost_is_refused_before_training():
     unbounded = RWGAN(networks.mlp(2, 2, 4, seed=0), networks.mlp(2, 2, 4, seed=1), phi="kl")
     with pytest.raises(ValueError, match="what generator makes must be positive"):
         unbounded.fit(np.ones((8, 2)), verbose=0)
-    build(phi="squared").check_data(tf.constant([[-1.0, 0.0]]))
+    build(phi="squared").validate_data(tf.constant([[-1.0, 0.0]]))
 
 
 @pytest.mark.parametrize(

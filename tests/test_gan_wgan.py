@@ -1,5 +1,6 @@
 """WGAN: what a linear critic in the box reaches, the box itself, the authors' schedule."""
 
+import critics
 import keras
 import numpy as np
 import pytest
@@ -7,14 +8,9 @@ import tensorflow as tf
 
 from genlib import networks
 from genlib.divergences import samples
+from genlib.experiments import default_networks
 from genlib.gans import WGAN
 from genlib.gans.wgan import clip_weights
-
-
-def linear(dim):
-    """A critic ``<w, x>`` without a bias."""
-    start = keras.Input((dim,))
-    return keras.Model(start, keras.layers.Dense(1, use_bias=False)(start))
 
 
 class WrongSign(WGAN):
@@ -43,7 +39,7 @@ def linear_critic_reaches_the_l1_gap(kind, dim, clip, seed):
     """In the box ``|w_i| <= c`` the best linear critic's gap is ``c |mu_P - mu_Q|_1``."""
     rng = np.random.default_rng(seed)
     real, fake = (tf.constant(rng.normal(rng.normal(), 1, (40, dim)), tf.float32) for _ in "pq")
-    model = kind(networks.mlp(2, dim, 4, seed=0), linear(dim), clip=clip)
+    model = kind(networks.mlp(2, dim, 4, seed=0), critics.linear(dim), clip=clip)
     model.compile(keras.optimizers.SGD(1.0), keras.optimizers.SGD(1e4), jit_compile=False)
     model.generate = lambda n: fake
     model.critic_step(real)
@@ -72,7 +68,7 @@ def test_wrong_versions_fail(wrong):
 @pytest.mark.parametrize(("x", "y"), [(0.0, 1.3), (2.0, -0.5)])
 def test_on_two_diracs_the_best_1_lipschitz_critic_tells_w1(x, y):
     real, fake = tf.fill((4, 1), x), tf.fill((4, 1), y)
-    model = WGAN(networks.mlp(1, 1, 4), linear(1), clip=1.0)
+    model = WGAN(networks.mlp(1, 1, 4), critics.linear(1), clip=1.0)
     gaps = []
     for slope in np.linspace(-1, 1, 21):
         model.critic.set_weights([np.array([[slope]])])
@@ -83,7 +79,7 @@ def test_on_two_diracs_the_best_1_lipschitz_critic_tells_w1(x, y):
 
 @pytest.mark.parametrize("clip", [0.01, 0.2])
 def test_weights_stay_in_the_box(clip):
-    nets = WGAN.suited_networks((2,), width=8, seed=0)
+    nets = default_networks(WGAN, (2,), width=8, seed=0)
     model = WGAN(*nets, clip=clip, critic_steps=2, seed=0)
     model.compile(*(keras.optimizers.RMSprop(0.05) for _ in "gc"), jit_compile=False)
     points = np.random.default_rng(0).normal(size=(64, 2))
@@ -98,14 +94,14 @@ def test_weights_stay_in_the_box(clip):
     ("done", "updates"), [(0, 100), (24, 100), (25, 5), (499, 5), (500, 100), (501, 5)]
 )
 def test_authors_schedule(done, updates):
-    model = WGAN(*WGAN.suited_networks((2,), width=4), authors_schedule=True)
+    model = WGAN(*default_networks(WGAN, (2,), width=4), authors_schedule=True)
     model.compile()
     model.generator_optimizer.iterations.assign(done)
     assert int(model.critic_updates()) == updates
 
 
 def test_authors_schedule_is_run():
-    model = WGAN(*WGAN.suited_networks((2,), width=4), authors_schedule=True)
+    model = WGAN(*default_networks(WGAN, (2,), width=4), authors_schedule=True)
     model.compile(jit_compile=False)
     model.fit(np.zeros((64, 2)), batch_size=4, steps_per_epoch=27, verbose=0)
     assert int(model.critic_optimizer.iterations) == 25 * 100 + 2 * 5
@@ -114,4 +110,4 @@ def test_authors_schedule_is_run():
 @pytest.mark.parametrize("clip", [0.0, -1.0, float("nan")])
 def test_bad_clip_is_refused(clip):
     with pytest.raises(ValueError, match="clip must be a finite number above 0"):
-        WGAN(*WGAN.suited_networks((2,), width=4), clip=clip)
+        WGAN(*default_networks(WGAN, (2,), width=4), clip=clip)

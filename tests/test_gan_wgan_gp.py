@@ -1,11 +1,12 @@
 """WGAN-GP: the penalised game on two Diracs, where it is solved by hand."""
 
-import keras
+import critics
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from genlib import networks
+from genlib.experiments import default_networks
 from genlib.gans import WGANGP, penalties
 
 
@@ -42,8 +43,7 @@ class BoundsTheSumOfSlopes(WGANGP):
 
 def best_slope_on_two_diracs(kind, distance, weight):
     """Diracs t apart: the best linear critic has slope 1 + t / (2 lambda), value t + t^2 / 4 lambda."""  # noqa: E501
-    start = keras.Input((1,))
-    critic = keras.Model(start, keras.layers.Dense(1, use_bias=False)(start))
+    critic = critics.linear()
     model = kind(networks.mlp(1, 1, 4), critic, penalty_weight=weight)
     real, fake = tf.fill((6, 1), 0.4 + distance), tf.fill((6, 1), 0.4)
     best = 1 + distance / (2 * weight)
@@ -79,7 +79,7 @@ def test_alpha_lies_in_the_unit_interval_one_for_each_pair(monkeypatch):
         return tf.constant(0.0)
 
     monkeypatch.setattr(penalties, "gradient_penalty", spy)
-    model = WGANGP(*WGANGP.suited_networks((2,), width=4), seed=0)
+    model = WGANGP(*default_networks(WGANGP, (2,), width=4), seed=0)
     for _ in range(2):
         model.critic_loss(tf.zeros((2000, 2)), tf.zeros((2000, 2)))
     first, second = seen

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from genlib import data, networks, training
-from genlib.gans import GAN, REGISTRY, WGANGP, AdversarialModel, base
+from genlib.experiments import default_networks
+from genlib.gans import EBGAN, GAN, REGISTRY, WGANGP, AdversarialModel, base
 
 POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
 WITH_CRITIC = [name for name, variant in REGISTRY.items() if variant.critic_kind]
@@ -30,7 +31,7 @@ def smooth(network):
 
 def build(name, **options):
     variant = REGISTRY[name]
-    nets = [smooth(net) for net in variant.suited_networks((2,), width=16, seed=1)]
+    nets = [smooth(net) for net in default_networks(variant, (2,), width=16, seed=1)]
     model = variant(*nets, **({"seed": 0} | SMALL.get(name, {}) | options))
     model.compile(jit_compile=False)  # XLA takes seconds to compile
     return model
@@ -153,7 +154,7 @@ def test_the_compiled_loop_does_what_its_steps_do_one_by_one(name):
     twin, points = build(name, ema=0.9, seed=7, **several(name)), tf.constant(POINTS)
     for variable, value in zip(twin.state, start, strict=True):
         variable.assign(value)
-    twin.prepare(points, 16)
+    twin.before_training(points, 16)
 
     def draw_batch():
         return tf.gather(points, twin.random_uniform((16,), 0, len(POINTS), tf.int32))
@@ -209,45 +210,10 @@ def test_one_step_is_a_critic_then_a_generator_update(name):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.path)
 
 
-@pytest.mark.parametrize("name", REGISTRY)
-def test_presets_are_the_class_with_named_settings(name):
-    variant = REGISTRY[name]
-    for preset, make, shape in (
-        (variant.toy, variant.for_toy, (2,)),
-        (variant.grid, variant.for_grid, (2,)),
-        (variant.images, variant.for_images, (8, 8, 1)),
-    ):
-        assert preset.why
-        model = make(*variant.suited_networks(shape, width=4, seed=0), steps=10, seed=3)
-        assert model.compiled and isinstance(model, variant)
-        for option, value in preset.options.items():
-            assert getattr(model, option, value) == value
-        rate = model.generator_optimizer._learning_rate
-        assert float(rate(0)) == pytest.approx(preset.rate)
-        assert float(rate(10)) == pytest.approx(preset.rate / 20)
-    assert variant.for_toy(*variant.suited_networks((2,), width=4), ema=0.5).ema == 0.5
-
-
-@pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize("shape", [(2,), (8, 8, 1)])
-def test_suited_networks_fit_and_repeat(name, shape):
-    variant = REGISTRY[name]
-    first, again = (variant.suited_networks(shape, 3, width=4, seed=5) for _ in "ab")
-    base.check_networks(*(*first, None)[:2], variant.critic_kind)
-    assert first[0].input_shape == (None, 3) and first[0].output_shape == (None, *shape)
-    for a, b in zip(first, again, strict=True):
-        for v, w in zip(a.get_weights(), b.get_weights(), strict=True):
-            np.testing.assert_array_equal(v, w)
-    if variant.critic_kind == "autoencoder":
-        x = tf.ones((2, *shape))
-        encoder, decoder = (first[1].get_layer(part) for part in ("encoder", "decoder"))
-        np.testing.assert_allclose(first[1](x), decoder(encoder(x)), atol=1e-6)
-
-
 @pytest.mark.parametrize("name", WITH_CRITIC)
 def test_a_critic_of_another_kind_is_refused(name):
     variant = REGISTRY[name]
-    generator, *_ = variant.suited_networks((2,), width=4)
+    generator, *_ = default_networks(variant, (2,), width=4)
     wrong = networks.mlp(2, (3, 1), 4)
     with pytest.raises(ValueError, match="critic must give .* it gives \\(None, 3, 1\\)"):
         variant(generator, wrong)
@@ -263,6 +229,62 @@ def test_bad_data_is_refused_before_training(name, bad):
         model.fit(points, verbose=0)
     for old, new in zip(before, model.state, strict=True):
         np.testing.assert_array_equal(old, new.numpy())
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_losses_take_arrays_of_any_kind(name):
+    """NumPy, float64 tensors and lists give what float32 tensors give."""
+    model, fake = build(name), np.random.default_rng(1).normal(size=(64, 2)).astype(np.float32)
+    for loss in ("critic_loss", "generator_loss") if model.critic else ("generator_loss",):
+        forms = (
+            (tf.constant(POINTS), tf.constant(fake)),
+            (POINTS, fake),
+            (POINTS.astype(np.float64), tf.constant(fake, tf.float64)),
+            (POINTS.tolist(), fake),
+        )
+        calls = [
+            repeatable(model, lambda form=form, loss=loss: float(getattr(model, loss)(*form)))
+            for form in forms
+        ]
+        values = [call() for call in calls]
+        assert np.isfinite(values[0]) and values == pytest.approx([values[0]] * 4, abs=1e-6), loss
+        assert model.critic is None or getattr(model, loss).__name__ == loss
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("of", ["real", "fake"])
+def test_no_loss_hides_a_nan(name, of):
+    """One NaN among the samples must reach the loss, or training would go on without a word."""
+    model = build(name, **({"margin": 1.0} if name == "magan" else {}))
+    real, fake = POINTS.copy(), np.ones_like(POINTS)
+    (real if of == "real" else fake)[3] = np.nan
+    losses = ["generator_loss"] if of == "fake" or model.critic is None else []
+    for loss in losses + ["critic_loss"] * (model.critic is not None):
+        graph = tf.function(lambda loss=loss: getattr(model, loss)(real, fake), autograph=False)
+        assert not np.isfinite(graph()), loss
+
+
+def test_a_gmmn_whose_samples_are_nan_is_stopped(capsys):
+    model = build("gmmn")
+    model.compile(keras.optimizers.Adam(1e30), jit_compile=False)
+    model.fit(POINTS, epochs=4, steps_per_epoch=5, verbose=0)
+    assert "Training stopped: generator_loss became" in capsys.readouterr().out
+    assert np.isfinite(model.sample(5)).all()
+
+
+def test_pictures_of_another_range_are_refused():
+    x, _ = data.images("digits")
+    model = GAN(*default_networks("gan", (8, 8, 1), width=4))
+    for bad in ((x * 255).astype(np.uint8), (x * 16).astype(np.int64)):
+        with pytest.raises(ValueError, match="data must hold pixels as fractions, such as x / 255"):
+            model.fit(bad, verbose=0)
+    for bad in (x * 255, 2 * x - 1):
+        with pytest.raises(ValueError, match=r"data must be in \[0, 1\], since .* sigmoid; got"):
+            model.fit(bad, verbose=0)
+    noisy = tf.constant(x + 0.01 * np.random.default_rng(0).normal(size=x.shape), tf.float32)
+    assert model.validate_data(noisy) is noisy
+    assert networks.output_range(networks.conv_generator(2, (8, 8, 1), 4))[:2] == (0, 1)
+    assert networks.output_range(networks.mlp(2, 2))[:2] == (-np.inf, np.inf)
 
 
 # Options of the base class.
@@ -283,6 +305,22 @@ def test_average_follows_its_recursion_and_is_never_used_silently():
     np.testing.assert_allclose(averaged, model.sample(5, seed=1), atol=1e-6)
     with pytest.raises(ValueError, match="averaged needs a model built with ema"):
         build("gan").sample(5, averaged=True)
+
+
+def test_average_outlives_a_frozen_generator():
+    model = build("gan", ema=0.5)
+    model.fit(POINTS, batch_size=16, steps_per_epoch=2, verbose=0)
+    before = model.sample(5, seed=1, averaged=True)
+    model.generator.layers[1].trainable = False
+    np.testing.assert_allclose(model.sample(5, seed=1, averaged=True), before, atol=1e-6)
+    first = model.generator.layers[1].get_weights()[0]
+    model.fit(POINTS, batch_size=16, steps_per_epoch=2, verbose=0)
+    np.testing.assert_array_equal(model.generator.layers[1].get_weights()[0], first)
+    assert np.abs(model.sample(5, seed=1, averaged=True) - before).max() > 0
+    plain = build("gan")
+    plain.ema = 0.5
+    with pytest.raises(ValueError, match="ema must be given when the model is built"):
+        plain.fit(POINTS, steps_per_epoch=1, verbose=0)
 
 
 def test_average_is_no_trainable_variable_and_follows_without_touching_the_run():
@@ -356,6 +394,11 @@ def scalar_critic(**options):
     return networks.mlp(2, 1, 4, **options)
 
 
+def tied(network):
+    """A critic that holds the layers of ``network``."""
+    return keras.Sequential([network, keras.layers.Dense(1)])
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -373,6 +416,8 @@ def scalar_critic(**options):
             ValueError,
             "generator must take latents",
         ),
+        (lambda: EBGAN(net := networks.mlp(2, 2), net), ValueError, "must not share weights"),
+        (lambda: GAN(net := networks.mlp(2, 2), tied(net)), ValueError, "must not share weights"),
         (lambda: build("gan", r1=-1.0), ValueError, "r1 must be a finite number, 0 or more"),
         (lambda: build("gan", ema=1.5), ValueError, r"ema must be in \[0, 1\]"),
         (lambda: build("rwgan", r1=1.0), ValueError, "r1 needs a critic that gives one number"),
@@ -384,7 +429,7 @@ def test_bad_networks_are_refused(make, error, message):
 
 
 @pytest.mark.parametrize("make", [WGANGP, lambda g, c: GAN(g, c, r1=1.0)])
-def test_batch_norm_under_a_slope_penalty_is_refused(make):
+def test_batch_norm_under_a_gradient_penalty_is_refused(make):
     start = keras.Input((2,))
     middle = keras.layers.BatchNormalization(name="bn")(keras.layers.Dense(4)(start))
     nested = keras.Model(start, middle)

@@ -35,7 +35,7 @@ def alpha_for_each_number(value, real, fake, alpha, target=1.0):
     """Wrong: one alpha for each number, so that points leave the line of their pair."""
     alpha = tf.random.stateless_uniform(real.shape, (0, 1))
     between = alpha * real + (1 - alpha) * fake
-    slopes = tf.sqrt(penalties.squared_slopes(value, between))
+    slopes = tf.sqrt(penalties.squared_gradient_norms(value, between))
     return tf.reduce_mean((slopes - target) ** 2)
 
 

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from genlib.experiments import default_networks
 from genlib.gans import REGISTRY, WGAN
 
 SCRIPT = os.path.join(os.path.dirname(__file__), "strategies.py")
@@ -80,9 +81,14 @@ def test_a_batch_that_cannot_be_divided_is_refused(outcomes):
     assert "batch_size must be a multiple of the 2 replicas; got 15" in outcomes["odd batch"]
 
 
+def test_a_model_whose_step_is_for_one_device_is_refused(outcomes):
+    message = "MADE cannot train on 2 replicas: its step is written for one device"
+    assert outcomes["likelihood"] == message
+
+
 def test_the_two_steps_moved_the_weights(outcomes):
     """The generator's come first among the variables that a network of the same seed has."""
-    start = WGAN.suited_networks((2,), width=8, seed=1)[0].get_weights()
+    start = default_networks(WGAN, (2,), width=8, seed=1)[0].get_weights()
     for kind in ("one", "mirrored"):
         after = outcomes[kind]["wgan"]
         for weight in start:

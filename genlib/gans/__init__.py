@@ -1,6 +1,6 @@
 """The GANs of the course, one file each, and the registry that everything loops over."""
 
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 from genlib.gans.began import BEGAN
 from genlib.gans.cramer_gan import CramerGAN
 from genlib.gans.ebgan import EBGAN
@@ -50,5 +50,4 @@ __all__ = [
     "CramerGAN",
     "FisherGAN",
     "McGAN",
-    "Preset",
 ]

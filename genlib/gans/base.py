@@ -12,22 +12,19 @@ What a variant may set beside them:
 * State beside the networks (a multiplier, a margin, ...): ``self.add_weight(...)``, with
   ``trainable=False``; then a checkpoint holds it.
 * `critic_variables`, where the critic's step trains more than the critic (a decoder, matrices).
-* ``toy``, ``grid`` and ``images``: a `Preset` each, where the paper's settings do not suit small
-  data.
 * ``couples_batch = True``, where a loss is not the mean of one number a sample: such a batch is
   not divided among the replicas of a ``tf.distribute`` strategy, and ``fit`` says so.
 """
 
 import abc
-import dataclasses
-from collections.abc import Callable
+import functools
 
 import keras
 import tensorflow as tf
 
 from genlib import networks, validate
 from genlib.gans import penalties
-from genlib.training import CompiledModel, minimise, resolve_jit
+from genlib.training import CompiledModel, minimise, resolve_jit, resolve_optimizer
 
 #: What a critic may give, and the test of its output shape, given that of the data.
 CRITIC_KINDS = {
@@ -36,35 +33,6 @@ CRITIC_KINDS = {
     "vector": ("a vector a sample, shape (n, k)", lambda out, data: len(out) == 1),
     "autoencoder": ("a copy of each sample, of the data's shape", lambda out, data: out == data),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Preset:
-    """Settings for one kind of small data, where the paper's would not do, and why.
-
-    ``rate`` and ``critic_rate`` (the same, if None) are learning rates at the start; both fall to
-    5 % along a cosine over ``steps`` generator steps, since two networks that chase each other
-    only settle when their steps shrink. ``optimizer(rate)`` makes an optimizer.
-    """
-
-    why: str
-    options: dict = dataclasses.field(default_factory=dict)
-    optimizer: Callable = lambda rate: keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.99)
-    rate: float = 1e-3
-    critic_rate: float | None = None
-    steps: int = 3000
-    batch_size: int = 128
-
-    def optimizers(self, steps, critic_steps):
-        """The generator's and the critic's, for ``steps`` generator steps."""
-        decays = (
-            keras.optimizers.schedules.CosineDecay(rate, updates, alpha=0.05)
-            for rate, updates in (
-                (self.rate, steps),
-                (self.critic_rate or self.rate, steps * critic_steps),
-            )
-        )
-        return tuple(map(self.optimizer, decays))
 
 
 class AdversarialModel(CompiledModel):
@@ -80,12 +48,13 @@ class AdversarialModel(CompiledModel):
       ema: keep a running mean of the generator's weights that forgets at the rate ``1 - ema`` a
         step, such as 0.999; only ``sample(..., averaged=True)`` uses it. None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
+      name: of the model, for Keras.
 
     Raises:
-      TypeError: ``generator`` or ``critic`` is not a built Keras model.
-      ValueError: the critic does not accept what the generator makes, or gives something else
-        than the variant needs; a critic with batch normalisation, or not one number a sample,
-        together with ``r1``; a setting out of range.
+      TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
+      ValueError: the critic does not accept what the generator makes, gives something else than
+        the variant needs, or shares weights with it; a critic with batch normalisation, or not one
+        number a sample, together with ``r1``; a setting out of range.
     """
 
     log_names = ("critic_loss", "generator_loss")
@@ -102,16 +71,6 @@ class AdversarialModel(CompiledModel):
             "not the loss of the whole batch"
         )
 
-    toy = Preset("A rate of 1e-3, five times the usual: the budget is seconds.", steps=2000)
-    grid = dataclasses.replace(
-        toy,
-        why="Modes forty times narrower than they are far apart: twice the rate, ten times the "
-        "steps.",
-        rate=2e-3,
-        steps=20_000,
-    )
-    images = dataclasses.replace(toy, steps=4500, batch_size=64)
-
     def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
                  name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
@@ -126,66 +85,19 @@ class AdversarialModel(CompiledModel):
             penalties.refuse_batch_norm(critic)
         self.latent_dim = generator.input_shape[-1]
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
-        self._average = [] if ema is None else [
+        self._averaged = [] if ema is None else list(generator.trainable_variables)
+        self._average = [
             self.add_weight(shape=v.shape, initializer=lambda *_, v=v, **__: v.value + 0,
                             trainable=False, name=f"average_{i}")
-            for i, v in enumerate(generator.trainable_variables)
+            for i, v in enumerate(self._averaged)
         ]  # fmt: skip
         self._reported = {}
-        self.built = True
 
-    @classmethod
-    def for_toy(cls, *networks, steps=None, **overrides):
-        """The variant with the settings of its ``toy`` preset for 2-D data like a ring, compiled.
-
-        Args:
-          *networks: as the class itself takes them; `suited_networks` makes some.
-          steps: generator steps over which the learning rates fall; default: the preset's.
-          **overrides: any argument of the class, over the preset's.
-        """
-        return cls._from(cls.toy, networks, steps, overrides)
-
-    @classmethod
-    def for_grid(cls, *networks, steps=None, **overrides):
-        """The same for many narrow modes far apart, with the settings of ``grid``."""
-        return cls._from(cls.grid, networks, steps, overrides)
-
-    @classmethod
-    def for_images(cls, *networks, steps=None, **overrides):
-        """The same for small pictures, with the settings of ``images``."""
-        return cls._from(cls.images, networks, steps, overrides)
-
-    @classmethod
-    def _from(cls, preset, networks, steps, overrides):
-        model = cls(*networks, **(preset.options | overrides))
-        pair = preset.optimizers(steps or preset.steps, model.critic_steps)
-        model.compile(*pair if model.critic is not None else pair[:1])
-        return model
-
-    @classmethod
-    def suited_networks(cls, shape, latent_dim=2, width=128, code=16, seed=None):
-        """Two-layer networks for data of ``shape``, in the order in which the class takes them.
-
-        Pictures are made in [0, 1]. A vector critic gives ``code`` numbers, and an autoencoder
-        passes the data through as many.
-        """
-        seeds = (None, None) if seed is None else (seed, seed + 100)
-        squash = "sigmoid" if len(shape) == 3 else None
-        generator = networks.mlp(
-            latent_dim, shape, width, output_activation=squash, seed=seeds[0], name="generator"
-        )
-        if cls.critic_kind is None:
-            return (generator,)
-        if cls.critic_kind == "autoencoder":
-            critic = networks.autoencoder(
-                shape, code, width, output_activation=squash, seed=seeds[1]
-            )
-        else:
-            outputs = {"scalar": 1, "pair": 2, "vector": code}[cls.critic_kind]
-            critic = networks.mlp(
-                shape, outputs, width, activation="leaky_relu", seed=seeds[1], name="critic"
-            )
-        return generator, critic
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        for name in ("critic_loss", "generator_loss"):
+            if name in vars(cls):
+                setattr(cls, name, _on_arrays(vars(cls)[name]))
 
     # What a variant defines.
 
@@ -222,21 +134,29 @@ class AdversarialModel(CompiledModel):
     def compile(self, generator_optimizer=None, critic_optimizer=None, jit_compile="auto"):
         """Choose the optimizers (default: the variant's own) and whether XLA compiles.
 
+        Each is an optimizer or its name, such as "adam".
+
         Raises:
-          ValueError: one object given for both optimizers, or a critic's where there is no critic.
+          ValueError: what is no optimizer; one that trains another model, or one object for both;
+            a critic's where there is no critic.
         """
-        self.generator_optimizer = generator_optimizer or self.default_optimizer()
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.critic_optimizer = critic_optimizer
-        if self.critic is not None:
-            self.critic_optimizer = critic_optimizer or self.default_optimizer()
-            if self.generator_optimizer is self.critic_optimizer:
-                raise ValueError(
-                    "generator_optimizer and critic_optimizer must be two objects; got one"
-                )
-            self.critic_optimizer.build(self.critic_variables)
-        elif critic_optimizer is not None:
+        if self.critic is None and critic_optimizer is not None:
             raise ValueError(f"critic_optimizer must be None: {type(self).__name__} has no critic")
+        one = isinstance(generator_optimizer, keras.optimizers.Optimizer)
+        if one and generator_optimizer is critic_optimizer:
+            raise ValueError(
+                "generator_optimizer and critic_optimizer must be two objects; got one"
+            )
+        default = self.default_optimizer
+        self.generator_optimizer = self.optimizer = resolve_optimizer(
+            "generator_optimizer", generator_optimizer, default, self.generator.trainable_variables
+        )
+        self.critic_optimizer = None
+        if self.critic is not None:
+            self.critic_optimizer = resolve_optimizer(
+                "critic_optimizer", critic_optimizer, default, self.critic_variables
+            )
+            self.optimizer = _Both(self.optimizers)
         self.jit_compile = resolve_jit(jit_compile, (self,))
         self.compiled = True
         self.train_function = None
@@ -251,14 +171,18 @@ class AdversarialModel(CompiledModel):
         ``averaged`` uses the running mean of the generator's weights, which `ema` keeps;
         ValueError if it keeps none.
         """
-        latent = keras.random.normal((validate.count("n", n), self.latent_dim), seed=seed)
+        shape, seed = (validate.count("n", n), self.latent_dim), validate.seed("seed", seed)
+        latent = keras.random.normal(shape, dtype="float32", seed=seed)
         if not averaged:
             return self.generator(latent, training=False)
-        if self.ema is None:
+        if not self._average:
             raise ValueError("averaged needs a model built with ema, such as ema=0.999")
-        weights = [v.value for v in self._average]
-        others = [v.value for v in self.generator.non_trainable_variables]
-        return self.generator.stateless_call(weights, others, latent, training=False)[0]
+        net, mean = self.generator, dict(zip(map(id, self._averaged), self._average, strict=True))
+        weights, others = (
+            [mean.get(id(v), v).value for v in group]
+            for group in (net.trainable_variables, net.non_trainable_variables)
+        )
+        return net.stateless_call(weights, others, latent, training=False)[0]
 
     @property
     def optimizers(self):
@@ -269,6 +193,19 @@ class AdversarialModel(CompiledModel):
     def input_shape(self):
         """The shape of the data, ``(None, ...)``."""
         return self.generator.output_shape
+
+    def validate_data(self, data):
+        """``data``; ValueError where it lies far outside of all that the generator can make."""
+        maker = getattr(self, "autoencoder", None) or self.generator
+        low, high, name = networks.output_range(maker)
+        slack = (high - low) / 10  # noise that was added to pictures does no harm
+        least, most = float(tf.reduce_min(data)), float(tf.reduce_max(data))
+        if least < low - slack or most > high + slack:
+            raise ValueError(
+                f"data must be in [{low:.0f}, {high:.0f}], since generator ends in {name}; got "
+                f"values from {least:.4g} to {most:.4g}"
+            )
+        return data
 
     # One step.
 
@@ -290,42 +227,38 @@ class AdversarialModel(CompiledModel):
 
     def critic_step(self, real):
         """One update of the critic on a batch ``real`` and as many generated samples."""
-
-        def update(real):
-            fake, reported = self.generate(tf.shape(real)[0]), {}
-
-            def objective():
-                loss = self.critic_loss(real, fake)
-                reported.update(self._take_reported())
-                return loss + self.r1 / 2 * penalties.r1(self.critic, real) if self.r1 else loss
-
-            loss = minimise(self.critic_optimizer, self.critic_variables, objective)
-            return {"critic_loss": loss} | reported, fake
-
-        logs, fake = self.share(update, real)
+        logs, fake = self.update_critic(real)
         self.after_critic_step(real, fake)
         return logs | self._take_reported()
 
+    def update_critic(self, real):
+        """Go down the critic's loss: ``{log name: scalar}``, and the generated samples."""
+        fake = self.generate(tf.shape(real)[0])
+
+        def objective():
+            loss = self.critic_loss(real, fake)
+            return loss + self.r1 / 2 * penalties.r1(self.critic, real) if self.r1 else loss
+
+        loss = minimise(self.critic_optimizer, self.critic_variables, objective)
+        return {"critic_loss": loss} | self._take_reported(), fake
+
     def generator_step(self, real):
-        """One update of the generator; its samples are made inside, so that gradients reach it."""
-
-        def update(real):
-            made, reported = [], {}
-
-            def objective():
-                made.append(self.generate(tf.shape(real)[0]))
-                loss = self.generator_loss(real, made[0])
-                reported.update(self._take_reported())
-                return loss
-
-            variables = self.generator.trainable_variables
-            loss = minimise(self.generator_optimizer, variables, objective)
-            return {"generator_loss": loss} | reported, made[0]
-
-        logs, fake = self.share(update, real)
+        """One update of the generator, with as many generated samples as ``real`` has."""
+        logs, fake = self.update_generator(real)
         self.after_generator_step(real, fake)
         self._move_average()
         return logs | self._take_reported()
+
+    def update_generator(self, real):
+        """Go down the generator's loss: ``{log name: scalar}``, and the generated samples."""
+        made = []  # inside, so that gradients reach them
+
+        def objective():
+            made.append(self.generate(tf.shape(real)[0]))
+            return self.generator_loss(real, made[0])
+
+        loss = minimise(self.generator_optimizer, self.generator.trainable_variables, objective)
+        return {"generator_loss": loss} | self._take_reported(), made[0]
 
     def generate(self, n):
         """``n`` samples in training mode, from latents that a checkpoint can repeat."""
@@ -344,19 +277,57 @@ class AdversarialModel(CompiledModel):
         """``average <- d average + (1 - d) weights``; d grows to `ema` as the first steps pass."""
         if self.ema is None:
             return
+        if not self._average:
+            raise ValueError("ema must be given when the model is built; got it afterwards")
         step = tf.cast(self.generator_optimizer.iterations.value, tf.float32)
         keep = tf.minimum(self.ema, step / (step + 9))
-        for mean, weight in zip(self._average, self.generator.trainable_variables, strict=True):
+        for mean, weight in zip(self._average, self._averaged, strict=True):
             mean.assign(keep * mean.value + (1 - keep) * weight.value)
+
+
+class _Both:
+    """A GAN's two optimizers as one, for Keras's callbacks and its summary.
+
+    Setting the learning rate sets the generator's, and the critic's in the proportion that the two
+    had when the model was compiled.
+    """
+
+    built = True
+
+    def __init__(self, optimizers):
+        self._optimizers = optimizers
+        first, second = (float(optimizer.learning_rate) for optimizer in optimizers)
+        self.proportions = (1.0, second / first if first else 1.0)
+
+    @property
+    def learning_rate(self):
+        return self._optimizers[0].learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        for optimizer, proportion in zip(self._optimizers, self.proportions, strict=True):
+            optimizer.learning_rate = float(value) * proportion
+
+    @property
+    def variables(self):
+        return [v for optimizer in self._optimizers for v in optimizer.variables]
+
+
+def _on_arrays(loss):
+    """``loss`` of two batches in any form that becomes a float32 tensor."""
+
+    @functools.wraps(loss)
+    def on_tensors(self, real, fake):
+        return loss(self, *(tf.cast(tf.convert_to_tensor(x), tf.float32) for x in (real, fake)))
+
+    return on_tensors
 
 
 def check_networks(generator, critic, kind):
     """The one check of a variant's networks; TypeError or ValueError says what is wrong."""
-    for name, network in (("generator", generator), ("critic", critic)):
-        if name == "critic" and kind is None:
-            continue
-        if not isinstance(network, keras.Model) or not network.built:
-            raise TypeError(f"{name} must be a built keras.Model; got {type(network).__name__}")
+    networks.check("generator", generator)
+    if kind is not None:
+        networks.check("critic", critic)
     if len(generator.input_shape) != 2:
         raise ValueError(
             f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"
@@ -368,6 +339,8 @@ def check_networks(generator, critic, kind):
         raise ValueError(
             f"critic must accept what generator makes: shape {made}; it accepts {taken}"
         )
+    if {id(v) for v in generator.variables} & {id(v) for v in critic.variables}:
+        raise ValueError("critic must not share weights with generator; got networks that do")
     words, fits = CRITIC_KINDS[kind]
     if not fits(given, made):
         raise ValueError(f"critic must give {words}; it gives {critic.output_shape}")

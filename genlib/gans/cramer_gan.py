@@ -19,7 +19,7 @@ import tensorflow as tf
 from genlib import validate
 from genlib.divergences.kernels import safe_sqrt
 from genlib.gans import penalties
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 
 class CramerGAN(AdversarialModel):
@@ -28,8 +28,8 @@ class CramerGAN(AdversarialModel):
     Both losses draw the second generated batch themselves.
 
     Args:
-      penalty_weight: weight of the slope penalty.
-      **options: ``critic_steps`` (5), ``ema``, ``seed``, ``name`` of the base class.
+      penalty_weight: weight of the gradient penalty.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a critic of another shape or with batch normalisation; a negative weight.
@@ -37,23 +37,6 @@ class CramerGAN(AdversarialModel):
 
     critic_kind = "vector"
     log_names = ("critic_loss", "penalty", "generator_loss")
-    toy = Preset(
-        "A hundredth of the paper's penalty: modes 0.1 wide need a steep h.",
-        {"penalty_weight": 0.1, "critic_steps": 2},
-        steps=2000,
-    )
-    grid = Preset(
-        "The ring's penalty; one critic step, which leaves time for more steps, and three times "
-        "the rate.",
-        {"penalty_weight": 0.1, "critic_steps": 1},
-        rate=3e-3,
-        steps=12_000,
-    )
-    images = Preset(
-        "A tenth of the paper's penalty and fewer critic steps, for 64 pixels.",
-        {"penalty_weight": 1.0, "critic_steps": 2},
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, penalty_weight=10.0, critic_steps=5, **options):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from genlib import validate
 from genlib.divergences.kernels import safe_sqrt
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 
 class EBGAN(AdversarialModel):
@@ -25,7 +25,7 @@ class EBGAN(AdversarialModel):
       margin: the energy up to which the critic lifts generated samples; the paper's is 10 on
         MNIST, 20 on CelebA, 80 on LSUN.
       pull_away_weight: weight of the pull-away term; 0 for none.
-      **options: ``critic_steps``, ``ema``, ``seed``, ``name`` of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a critic that is no autoencoder; a setting out of range; at ``fit``, a batch of
@@ -34,29 +34,21 @@ class EBGAN(AdversarialModel):
 
     critic_kind = "autoencoder"
     log_names = ("critic_loss", "real_energy", "generator_loss", "fake_energy")
-    toy = Preset(
-        "The margin is a distance: three widths of a mode of the ring.", {"margin": 0.3}, steps=2500
-    )
-    grid = Preset(
-        "The best of eleven settings, and modes are missing: the margin is as large as the grid, "
-        "so that the pull reaches across it; with 0.3 eight more were.",
-        {"margin": 5.0},
-        rate=2e-3,
-        steps=16_000,
-    )
-    images = Preset(
-        "The margin is a distance: a third of that between two 8x8 digits.",
-        {"margin": 1.0},
-        steps=4000,
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, margin=10.0, pull_away_weight=0.1, **options):
         super().__init__(generator, critic, **options)
         self.margin = validate.positive("margin", margin)
         self.pull_away_weight = validate.non_negative("pull_away_weight", pull_away_weight)
-        self.couples_batch = self.pull_away_weight > 0
-        self.min_batch_size = 2 if self.couples_batch else 1
+
+    @property
+    def couples_batch(self):
+        """The pull-away term is one of pairs."""
+        return self.pull_away_weight > 0
+
+    @property
+    def min_batch_size(self):
+        """Two samples make a pair."""
+        return 2 if self.couples_batch else 1
 
     def energy(self, x):
         """``|Dec(Enc(x)) - x|``, the Euclidean norm over all of a sample: ``(n, ...)`` to (n,)."""

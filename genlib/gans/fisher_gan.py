@@ -6,12 +6,10 @@ in units of the critic's own size, so no box and no penalty on slopes is needed.
 kept by an augmented Lagrangian (equation 9).
 """
 
-import dataclasses
-
 import tensorflow as tf
 
 from genlib import validate
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 
 class FisherGAN(AdversarialModel):
@@ -23,24 +21,11 @@ class FisherGAN(AdversarialModel):
 
     Args:
       rho: the weight of the quadratic penalty, and the multiplier's learning rate.
-      **options: ``critic_steps`` and the rest of the base class.
+      **options: those of `AdversarialModel`.
     """
 
     log_names = ("critic_loss", "omega", "multiplier", "generator_loss")
     couples_batch = True  # the square of (1 - Omega)
-    toy = Preset(
-        "With the paper's rho, made for many more steps, the multiplier would hardly leave 0.",
-        {"rho": 0.1},
-        steps=2000,
-    )
-    grid = dataclasses.replace(
-        toy,
-        why="As for the ring, with R1, a larger rate and more steps; without R1 a mode was lost.",
-        options=toy.options | {"r1": 0.1},
-        rate=3e-3,
-        steps=14_000,
-    )
-    images = dataclasses.replace(toy, steps=4500, batch_size=64)
 
     def __init__(self, generator, critic, rho=1e-6, critic_steps=2, **options):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)

@@ -7,8 +7,6 @@ With ``D(x) = sigmoid(l(x))`` the game of equation 1 is
 At the best critic ``D* = p / (p + q)`` the value is ``2 JSD(P, Q) - log 4`` (Theorem 1).
 """
 
-import dataclasses
-
 import keras
 import tensorflow as tf
 
@@ -23,17 +21,11 @@ class GAN(AdversarialModel):
       objective: what the generator minimises. ``"non_saturating"`` (section 3, the authors'
         advice): ``-E log D(G(z))``. ``"minimax"`` (equation 1): ``E log(1 - D(G(z)))``, whose
         gradient vanishes where the critic is sure.
-      **options: ``critic_steps``, ``seed``, ``name`` of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: an unknown ``objective``, or a critic that does not end in one logit.
     """
-
-    grid = dataclasses.replace(
-        AdversarialModel.grid,
-        why="R1, since without it the game loses modes; the rest as for other variants.",
-        options={"r1": 1.0},
-    )
 
     def __init__(self, generator, critic, objective="non_saturating", **options):
         super().__init__(generator, critic, **options)

@@ -16,15 +16,15 @@ bandwidths are the roots of these. It descends a thousand times the loss by SGD 
 its rate tuned for each data set; we use Adam.
 """
 
-import dataclasses
 import math
 
 import keras
 import tensorflow as tf
 
+from genlib import networks
 from genlib.divergences import kernels
 from genlib.divergences.samples import mmd2
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 #: The authors' on MNIST.
 MNIST_BANDWIDTHS = tuple(math.sqrt(s) for s in (2, 5, 10, 20, 40, 80))
@@ -42,7 +42,7 @@ class GMMN(AdversarialModel):
       autoencoder: match codes, not data ("GMMN+AE"): a trained
         `genlib.networks.autoencoder`, which is frozen. ``generator`` then makes codes, and
         ``sample`` decodes them.
-      **options: ``ema``, ``seed``, ``name`` of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a bandwidth that is not positive; a generator that does not make the
@@ -52,38 +52,24 @@ class GMMN(AdversarialModel):
     critic_kind = None
     log_names = ("generator_loss",)
     couples_batch = True
-    toy = Preset(
-        "Bandwidths from half a mode's width to most of the ring's; in two dimensions a batch of "
-        "256 fills the space as 1,000 do not in 784.",
-        {"bandwidths": (0.05, 0.1, 0.2, 0.4, 0.8)},
-        steps=2000,
-        batch_size=256,
-    )
-    grid = dataclasses.replace(
-        toy,
-        why="The ring's bandwidths, from a mode's width to near the distance of two; a larger rate "
-        "and more steps.",
-        rate=3e-3,
-        steps=14_000,
-    )
-    images = Preset(
-        "Bandwidths around 3, the distance between two of the 8x8 digits.",
-        {"bandwidths": (0.5, 1.0, 2.0, 4.0)},
-        batch_size=256,
-    )
 
     def __init__(self, generator, bandwidths=MNIST_BANDWIDTHS, *, kernel=None, unbiased=False,
                  root=True, autoencoder=None, **options):  # fmt: skip
         super().__init__(generator, **options)
         self.kernel = kernel or kernels.rbf(bandwidths)
         self.unbiased, self.root = unbiased, root
-        self.min_batch_size = 2 if unbiased else 1
         self.autoencoder = autoencoder
         if autoencoder is not None:
+            networks.check("autoencoder", autoencoder)
             autoencoder.trainable = False
             made, codes = generator.output_shape, autoencoder.get_layer("encoder").output_shape
             if made != codes:
                 raise ValueError(f"generator must make codes {codes}; it makes {made}")
+
+    @property
+    def min_batch_size(self):
+        """The U-statistic is a mean over pairs."""
+        return 2 if self.unbiased else 1
 
     def critic_loss(self, real, fake):
         """There is no critic: 0."""

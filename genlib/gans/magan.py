@@ -18,7 +18,6 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.gans.base import Preset
 from genlib.gans.ebgan import EBGAN, squared_error
 from genlib.training import minimise
 
@@ -32,33 +31,13 @@ class MAGAN(EBGAN):
       epoch_steps: generator steps in an epoch; by default those of 60,000 pictures in batches
         of 64, as on MNIST.
       pretrain_steps: critic updates on the data alone; default: two epochs.
-      **options: ``critic_steps``, ``ema``, ``seed``, ``name`` of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a critic that is no autoencoder; a setting out of range.
     """
 
     log_names = (*EBGAN.log_names, "margin")
-    toy = Preset(
-        "An autoencoder that has learned to copy any 2-D point would start the margin near 0: it "
-        "starts at half the energy of a blank one.",
-        {"margin": 0.5, "epoch_steps": 100},
-        steps=2500,
-    )
-    grid = Preset(
-        "As for the ring, the margin starts at half the energy of a blank autoencoder; of five "
-        "settings none found more than ten modes.",
-        {"margin": 8.0, "epoch_steps": 500},
-        steps=20_000,
-    )
-    images = Preset(
-        "The margin starts well above the energy of the digits, and moves at most once in the "
-        "paper's 938 steps: from the energy of the digits, in epochs of 100, it is down before the "
-        "generator has left its first picture.",
-        {"margin": 3.0, "epoch_steps": 938},
-        steps=4000,
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, margin=None, epoch_steps=938, pretrain_steps=None,
                  **options):  # fmt: skip
@@ -114,7 +93,7 @@ class MAGAN(EBGAN):
             return "its pretraining is written for one device; give it a margin"
         return super().undivided
 
-    def prepare(self, data, batch_size):
+    def before_training(self, data, batch_size):
         if self.margin.value == 0:
             self.pretrain(data, batch_size)
 

@@ -15,13 +15,13 @@ the difference that their moments show (an integral probability metric).
   manifold) by a QR decomposition after each step.
 """
 
-import dataclasses
-
 import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.divergences.kernels import safe_sqrt
+from genlib.gans.base import AdversarialModel
+from genlib.gans.penalties import SMOOTHING
 from genlib.gans.wgan import clip_weights
 
 
@@ -34,29 +34,11 @@ class McGAN(AdversarialModel):
       trained_v: for the mean, train ``v`` instead of solving for it on each batch.
       k: for the covariance, the columns of ``U`` and ``V``, at most m.
       clip: half the side of the box that holds each weight of the features.
-      **options: ``critic_steps`` and the rest of the base class.
+      **options: those of `AdversarialModel`.
     """
 
     critic_kind = "vector"
     couples_batch = True
-    toy = Preset(
-        "A trained v, since the closed form's turns from batch to batch and the features become "
-        "multiples of one (under a third of the samples of high quality, whatever the box and the "
-        "rate); the box and the rate as for WGAN.",
-        {"trained_v": True, "clip": 0.3},
-        optimizer=keras.optimizers.RMSprop,
-        steps=1500,
-    )
-    grid = dataclasses.replace(
-        toy,
-        why="The best of five settings, and far from good: in a box the features are not steep "
-        "enough for such narrow modes. WGAN has the same fault, and R1 cures it there; it is made "
-        "for critics that give one number.",
-        options=toy.options | {"critic_steps": 3},
-        rate=2e-3,
-        steps=10_000,
-    )
-    images = dataclasses.replace(toy, steps=2500, batch_size=64)
 
     def __init__(self, generator, critic, matching="mean", p=2, trained_v=False, k=8, clip=0.01,
                  critic_steps=5, **options):  # fmt: skip
@@ -99,10 +81,10 @@ class McGAN(AdversarialModel):
         """Clip the features' weights; bring v into its ball, or U and V to orthonormal columns."""
         clip_weights(self.critic, self.clip)
         if self.trained_v:
-            self.v.assign(into_ball(self.v.value, self.p))
+            self.v.assign(project_to_ball(self.v.value, self.p))
         if self.matching == "covariance":
             for matrix in (self.U, self.V):
-                matrix.assign(orthonormal(matrix.value))
+                matrix.assign(qr_retraction(matrix.value))
 
     def _second_moment(self, features):
         """``E <U'Phi, V'Phi>``, a scalar."""
@@ -125,10 +107,10 @@ def dual_norm(vector, p):
     """``max over |v|_p <= 1 of <v, vector>`` for p = 1 or 2, a scalar; its slope is finite at 0."""
     if p == 1:
         return tf.reduce_max(tf.abs(vector))
-    return tf.sqrt(tf.reduce_sum(vector**2) + 1e-12)
+    return safe_sqrt(tf.reduce_sum(vector**2) + SMOOTHING)
 
 
-def into_ball(vector, p):
+def project_to_ball(vector, p):
     """The nearest point of the ball ``|v|_p <= 1``, for p = 1 or 2."""
     if p == 2:
         return vector / tf.maximum(1.0, tf.norm(vector))
@@ -138,7 +120,7 @@ def into_ball(vector, p):
     return tf.sign(vector) * tf.nn.relu(tf.abs(vector) - tf.nn.relu(tf.reduce_max(shares)))
 
 
-def orthonormal(matrix):
+def qr_retraction(matrix):
     """The Q of ``matrix = Q R`` with R's diagonal positive, which makes it unique."""
     q, r = tf.linalg.qr(matrix)
     return q * tf.where(tf.linalg.diag_part(r) < 0, -1.0, 1.0)

@@ -14,7 +14,7 @@ sample, as in the authors' code. It clips before each update, and gives the crit
 the first 25 generator steps and every 500th: we leave that out.
 
 `MMDGANGP` (Binkowski, Sutherland, Arbel, Gretton 2018, "Demystifying MMD GANs"). The critic gives
-a vector ``h``; U-statistics, and a slope penalty on the witness in the place of the clip::
+a vector ``h``; U-statistics, and a gradient penalty on the witness in the place of the clip::
 
     critic:     -MMD^2(h(x), h(G(z))) + penalty * E (|grad w(x^)| - 1)^2
     generator:   MMD^2(h(x), h(G(z)))
@@ -32,7 +32,8 @@ from genlib import validate
 from genlib.divergences import kernels
 from genlib.divergences.samples import mmd2
 from genlib.gans import penalties
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
+from genlib.gans.wgan import clip_weights
 
 
 class MMDGAN(AdversarialModel):
@@ -42,7 +43,7 @@ class MMDGAN(AdversarialModel):
       bandwidths: of the RBF kernels that are summed, in units of the codes.
       clip: after each critic update, encoder weights lie in [-clip, clip].
       feasibility_weight, reconstruction_weight: of these terms.
-      **options: ``critic_steps`` (5), ``ema``, ``seed``, ``name`` of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a critic that is no autoencoder; a setting out of range.
@@ -50,24 +51,6 @@ class MMDGAN(AdversarialModel):
 
     critic_kind = "autoencoder"
     couples_batch = True
-    toy = Preset(
-        "In a box of 0.01 the codes of 2-D points lie about a hundred times closer than the "
-        "narrowest bandwidth, and the MMD is flat; in one of 0.5 they fill it.",
-        {"clip": 0.5, "critic_steps": 2},
-        steps=2000,
-    )
-    grid = Preset(
-        "No one-sided term: it is linear in the codes, and a generator lowers it without end by "
-        "throwing its samples ever further out (to 10^5 and beyond, in each of three boxes).",
-        {"clip": 0.5, "critic_steps": 1, "feasibility_weight": 0.0},
-        rate=3e-3,
-        steps=10_000,
-    )
-    images = Preset(
-        "As for 2-D data; 64 pixels need less room than two numbers.",
-        {"clip": 0.3, "critic_steps": 2},
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, bandwidths=(1, 2, 4, 8, 16), clip=0.01,
                  feasibility_weight=16.0, reconstruction_weight=8.0, critic_steps=5,
@@ -101,8 +84,7 @@ class MMDGAN(AdversarialModel):
 
     def after_critic_step(self, real, fake):
         """Clip the encoder."""
-        for weight in self.encoder.trainable_variables:
-            weight.assign(tf.clip_by_value(weight.value, -self.clip, self.clip))
+        clip_weights(self.encoder, self.clip)
 
     @staticmethod
     def default_optimizer():
@@ -111,12 +93,12 @@ class MMDGAN(AdversarialModel):
 
 
 class MMDGANGP(AdversarialModel):
-    """MMD GAN with a slope penalty; the critic maps ``(n, ...)`` to vectors ``(n, k)``.
+    """MMD GAN with a gradient penalty; the critic maps ``(n, ...)`` to vectors ``(n, k)``.
 
     Args:
       alphas: of the rational quadratic kernels that are summed.
-      penalty_weight: weight of the slope penalty.
-      **options: ``critic_steps`` (5), ``ema``, ``seed``, ``name`` of the base class.
+      penalty_weight: weight of the gradient penalty.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: a critic of another shape or with batch normalisation; a setting out of range;
@@ -127,24 +109,6 @@ class MMDGANGP(AdversarialModel):
     log_names = ("critic_loss", "penalty", "generator_loss")
     couples_batch = True
     min_batch_size = 2
-    toy = Preset(
-        "A tenth of the paper's penalty: modes 0.1 wide need a steep witness.",
-        {"penalty_weight": 0.1, "critic_steps": 2},
-        steps=2000,
-    )
-    grid = Preset(
-        "The best of ten settings, and far from good: nearly all modes are found, but the samples "
-        "between them stay.",
-        {"penalty_weight": 0.03, "critic_steps": 1},
-        rate=3e-3,
-        steps=8000,
-    )
-    images = Preset(
-        "The paper's penalty, with fewer critic steps and a larger rate.",
-        {"critic_steps": 2},
-        steps=2500,
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, alphas=(0.1, 1.0, 10.0), penalty_weight=1.0,
                  critic_steps=5, **options):  # fmt: skip

@@ -1,4 +1,4 @@
-"""Penalties on the critic's slope, shared by the variants that keep it smooth this way.
+"""Penalties on the critic's gradient, shared by the variants that keep it smooth this way.
 
 A *value* is a function that gives one number a sample, ``(n, ...) -> (n,)`` or ``(n, 1)``: often
 the critic itself. Each number may depend on its own sample only. Batch normalisation breaks
@@ -7,7 +7,10 @@ that, and `refuse_batch_norm` says so before any training.
 
 import tensorflow as tf
 
-_TINY = 1e-12  # under the root: its slope at 0 is infinite, and infinity times 0 is NaN
+from genlib.divergences.kernels import safe_sqrt
+
+#: Added to a squared length under a root, which then is smooth at 0.
+SMOOTHING = 1e-12
 
 
 def gradient_penalty(value, real, fake, alpha, target=1.0):
@@ -19,13 +22,13 @@ def gradient_penalty(value, real, fake, alpha, target=1.0):
       alpha: ``(n,)``, one number for each *pair*, uniform in [0, 1]: a point on the straight line
         between a real and a generated sample. A model draws it by its own ``random_uniform``, so
         that a checkpoint can repeat it.
-      target: the slope that costs nothing.
+      target: the norm that costs nothing.
 
     Source: Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3.
     """
     alpha = tf.reshape(alpha, [-1] + [1] * (real.shape.rank - 1))
     between = alpha * real + (1 - alpha) * fake
-    norms = tf.sqrt(squared_slopes(value, between) + _TINY)
+    norms = safe_sqrt(squared_gradient_norms(value, between) + SMOOTHING)
     return tf.reduce_mean((norms - target) ** 2)
 
 
@@ -35,10 +38,10 @@ def r1(value, real):
     Source: Mescheder et al. 2018, "Which training methods for GANs do actually converge?",
     equation 9.
     """
-    return tf.reduce_mean(squared_slopes(value, real))
+    return tf.reduce_mean(squared_gradient_norms(value, real))
 
 
-def squared_slopes(value, x):
+def squared_gradient_norms(value, x):
     """``|grad value(x_i)|^2`` for each sample, over *all* axes but the first: ``(n,)``."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
@@ -54,6 +57,6 @@ def refuse_batch_norm(critic):
         if "BatchNorm" in type(layer).__name__:
             raise ValueError(
                 f"critic must not hold batch normalisation; got the layer {layer.name!r}. It lets "
-                "each output depend on the whole batch, and the slope penalty is defined for each "
-                "sample alone. Layer normalisation does no harm."
+                "each output depend on the whole batch, and a gradient penalty is defined for "
+                "each sample alone. Layer normalisation does no harm."
             )

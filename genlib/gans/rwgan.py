@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from genlib import validate
 from genlib.divergences import costs
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 #: Named phi, each ``(n, d) -> (n,)``.
 PHI = {"squared": costs.squared_norm, "kl": costs.negative_entropy}
@@ -36,7 +36,7 @@ class RWGAN(AdversarialModel):
         softplus), or a convex, differentiable function from ``(n, d)`` to ``(n,)``; data of more
         axes are flattened for it.
       regularisation: eps, in units of the cost. A small one blurs less and trains less smoothly.
-      **options: ``critic_steps`` and the rest of the base class.
+      **options: those of `AdversarialModel`.
 
     Raises:
       ValueError: an unknown ``phi``; from ``fit``, before training: data, or what the generator
@@ -45,26 +45,6 @@ class RWGAN(AdversarialModel):
 
     critic_kind = "pair"
     couples_batch = True
-    toy = Preset(
-        "Three critic updates a step keep both potentials near their best, and 1e-3 suits a budget "
-        "of seconds.",
-        {"critic_steps": 3},
-        steps=1500,
-    )
-    grid = Preset(
-        "Costs reach 64 here, and their exponential overflows at the regularisation of 0.1; one of "
-        "0.5 is still far below the cost of a neighbouring mode, 4.",
-        {"regularisation": 0.5, "critic_steps": 3},
-        rate=2e-3,
-        steps=10_000,
-    )
-    images = Preset(
-        "The plan spreads each picture over all that cost about as much as eps: at 3 every sample "
-        "is the mean digit, at 1 a few blurred ones. At 0.1 training ended with one digit.",
-        {"regularisation": 0.3},
-        steps=4000,
-        batch_size=64,
-    )
 
     def __init__(self, generator, critic, phi="squared", regularisation=0.1, critic_steps=5,
                  **options):  # fmt: skip
@@ -91,15 +71,15 @@ class RWGAN(AdversarialModel):
         """The dual: it moves the generated samples, through ``v`` and through the cost."""
         return self.dual(real, fake)
 
-    def check_data(self, data):
-        """``data``; ValueError under the KL cost for numbers that are not positive."""
+    def validate_data(self, data):
+        """As for all GANs; and ValueError under the KL cost for numbers that are not positive."""
         if self.positive_only:
             made = self.generator(tf.random.stateless_normal((256, self.latent_dim), (0, 0)))
             for name, value in (("data", data), ("what generator makes", made)):
                 least = float(tf.reduce_min(value))
-                if least <= 0:
+                if not least > 0:
                     raise ValueError(
                         f"{name} must be positive under phi='kl', whose cost is x log x; "
                         f"got {least:.4g}"
                     )
-        return data
+        return super().validate_data(data)

@@ -9,13 +9,11 @@ leaves the box; and it trains the critic 100 times before each of the first 25 g
 and each 500th (here: ``authors_schedule=True``).
 """
 
-import dataclasses
-
 import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 
 class WGAN(AdversarialModel):
@@ -24,24 +22,8 @@ class WGAN(AdversarialModel):
     Args:
       clip: half the side of the box that holds each of the critic's weights.
       authors_schedule: 100 critic updates before the first 25 generator updates and each 500th.
-      **options: ``critic_steps`` and the rest of the base class.
+      **options: those of `AdversarialModel`.
     """
-
-    toy = Preset(
-        "A box of 0.3 lets so small a critic be steep enough for narrow modes, and a rate of 1e-3 "
-        "suits a budget of seconds.",
-        {"clip": 0.3},
-        optimizer=keras.optimizers.RMSprop,
-        steps=1500,
-    )
-    grid = dataclasses.replace(
-        AdversarialModel.grid,
-        why="R1 does here what the box cannot: a clipped critic alone finds some 20 modes and puts "
-        "at most a fifth of the samples on them, in a box of 0.1 as in one of 1.",
-        options={"clip": 1.0, "critic_steps": 2, "r1": 0.1},
-        steps=12_000,
-    )
-    images = dataclasses.replace(toy, steps=2500, batch_size=64)
 
     def __init__(self, generator, critic, clip=0.01, critic_steps=5, authors_schedule=False,
                  **options):  # fmt: skip

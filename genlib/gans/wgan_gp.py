@@ -6,14 +6,12 @@ critic for slope 1 on the lines between real and generated samples, where a best
 code takes lambda 0.1 on 2-D toys (``gan_toy.py``) and 10 elsewhere.
 """
 
-import dataclasses
-
 import keras
 import tensorflow as tf
 
 from genlib import validate
 from genlib.gans import penalties
-from genlib.gans.base import AdversarialModel, Preset
+from genlib.gans.base import AdversarialModel
 
 
 class WGANGP(AdversarialModel):
@@ -21,23 +19,10 @@ class WGANGP(AdversarialModel):
 
     Args:
       penalty_weight: the paper's lambda.
-      **options: ``critic_steps`` and the rest of the base class.
+      **options: those of `AdversarialModel`.
     """
 
     log_names = ("critic_loss", "penalty", "generator_loss")
-    toy = Preset(
-        "Where the data are narrow the critic must be steeper than 1; a weight of 0.1 lets it. Two "
-        "critic updates a step are enough for so small a critic, and leave time for more steps.",
-        {"penalty_weight": 0.1, "critic_steps": 2},
-        steps=2000,
-    )
-    grid = dataclasses.replace(
-        toy,
-        why="As for the ring, with a larger rate and more steps; a rate of 3e-3 did worse.",
-        rate=2e-3,
-        steps=14_000,
-    )
-    images = dataclasses.replace(toy, steps=3000, batch_size=64)
 
     def __init__(self, generator, critic, penalty_weight=10.0, critic_steps=5, **options):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from genlib import experiments
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import BEGAN
 from genlib.widgets import Scene, log_slider, scene, slider
@@ -78,7 +79,8 @@ def simulate(gamma, rate, strength):
 
 def _moved(k, gamma, k_rate, on_real, on_fake):
     """Return the next k and M as BEGAN itself computes them."""
-    model = BEGAN(*BEGAN.suited_networks((2,), width=2, seed=0), gamma=gamma, k_rate=k_rate)
+    nets = experiments.default_networks("began", (2,), width=2, seed=0)
+    model = BEGAN(*nets, gamma=gamma, k_rate=k_rate)
     model.k.assign(k)
     logs = model.move_k(tf.constant(on_real, tf.float32), tf.constant(on_fake, tf.float32))
     return float(logs["k"]), float(logs["convergence"])

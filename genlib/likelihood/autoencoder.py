@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from genlib import validate
-from genlib.likelihood.base import LikelihoodModel, check_network, ends_in_sigmoid, run
+from genlib import networks, validate
+from genlib.likelihood.base import LikelihoodModel, ends_in_sigmoid, run
 
 
 class Autoencoder(LikelihoodModel):
@@ -15,7 +15,7 @@ class Autoencoder(LikelihoodModel):
     Args:
       network: from data ``(n, ...)`` to data of the same shape, with layers "encoder" and
         "decoder", both models.
-      **options: ``seed``, ``name`` of the base class.
+      **options: those of `LikelihoodModel`.
 
     Raises:
       ValueError: a network without these two layers, or one that changes the shape.
@@ -23,7 +23,7 @@ class Autoencoder(LikelihoodModel):
 
     def __init__(self, network, **options):
         super().__init__(**options)
-        self.network = check_network("network", network)
+        self.network = networks.check("network", network)
         layers = {layer.name: layer for layer in network.layers}
         if not {"encoder", "decoder"} <= set(layers):
             raise ValueError(
@@ -37,7 +37,7 @@ class Autoencoder(LikelihoodModel):
             )
         self.data_shape = tuple(network.input_shape[1:])
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         """``data``; ValueError for values outside [0, 1] that a last sigmoid cannot give back."""
         return validate.unit_interval(name, data) if ends_in_sigmoid(self.decoder) else data
 

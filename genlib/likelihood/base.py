@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.training import CompiledModel, minimise, resolve_jit
+from genlib.training import CompiledModel, minimise, resolve_jit, resolve_optimizer
 
 
 class LikelihoodModel(CompiledModel):
@@ -45,9 +45,10 @@ class LikelihoodModel(CompiledModel):
         return keras.optimizers.Adam(1e-3)
 
     def compile(self, optimizer=None, jit_compile="auto"):
-        """Choose the optimizer (default: the model's own) and whether XLA compiles."""
-        self.optimizer = keras.optimizers.get(optimizer or self.default_optimizer())
-        self.optimizer.build(self.trainable_variables)
+        """Choose the optimizer or its name (default: the model's own), and whether XLA compiles."""
+        self.optimizer = resolve_optimizer(
+            "optimizer", optimizer, self.default_optimizer, self.trainable_variables
+        )
         self.jit_compile = resolve_jit(jit_compile, (self,))
         self.compiled = True
         self.train_function = None
@@ -72,13 +73,13 @@ class LikelihoodModel(CompiledModel):
         minimise(self.optimizer, self, objective)
         return logs
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         """Return ``data``; ValueError if the model has no place for some of it."""
         return data
 
     def check_batch(self, name, x):
-        """``x`` as `check_points` gives it, and as `check_data` accepts it."""
-        return self.check_data(self.check_points(name, x), name)
+        """``x`` as `check_points` gives it, and as `validate_data` accepts it."""
+        return self.validate_data(self.check_points(name, x), name)
 
     def check_points(self, name, x):
         """``x`` as float32 ``(n, *data_shape)``; ValueError for another shape, NaN, infinity."""
@@ -117,19 +118,6 @@ def coin(uniform, probability):
     """1.0 with the given probability, else 0.0; NaN stays NaN. ``uniform``: numbers in [0, 1)."""
     drawn = tf.cast(uniform < probability, tf.float32)
     return tf.where(tf.math.is_nan(probability), probability, drawn)
-
-
-def check_network(name, network):
-    """Return ``network``; TypeError unless it is a built Keras 3 model, one input to one output."""
-    shapes = [getattr(network, side, None) for side in ("input_shape", "output_shape")]
-    built = isinstance(network, keras.Model) and network.built
-    if not built or not all(isinstance(shape, tuple) for shape in shapes):
-        kind = type(network)
-        raise TypeError(
-            f"{name} must be a built keras.Model; got {kind.__name__} of {kind.__module__}. It may "
-            "be functional or Sequential, of Keras 3 (not tf_keras), with one input and one output"
-        )
-    return network
 
 
 def ends_in_sigmoid(network):

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
+from genlib import networks, validate
 from genlib.gaussian import kl_to_standard_normal
-from genlib.likelihood.base import LikelihoodModel, check_network, draws, normal, run
+from genlib.likelihood.base import LikelihoodModel, draws, normal, run
 
 
 class M2(LikelihoodModel):
@@ -155,7 +155,7 @@ class M2(LikelihoodModel):
         code = run(self.encoder, tf.concat([tf.reshape(x, (len(x), -1)), y], -1))
         return code[:, : self.latent_dim]
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         return validate.unit_interval(name, data)
 
     def _check_labels(self, y, n):
@@ -189,7 +189,7 @@ class _Labelled:
 def _check_networks(classifier, encoder, decoder, latent_dim):
     named = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
     for name, network in named.items():
-        check_network(name, network)
+        networks.check(name, network)
     classes, shape = classifier.output_shape[-1], classifier.input_shape
     size = int(np.prod(shape[1:]))
     wanted = {

@@ -81,7 +81,7 @@ class MADE(LikelihoodModel):
         start = (0, tf.zeros_like(uniforms))
         return tf.while_loop(lambda i, x: i < self.data_shape[0], draw_next, start)[1]
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         return validate.levels(name, data, 2)
 
 

@@ -92,7 +92,7 @@ class PixelCNN(LikelihoodModel):
         log_prob = tf.reduce_sum(self.conditional_log_probs(x), axis=(1, 2, 3))
         return {"loss": -tf.reduce_mean(log_prob)}
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         return validate.levels(name, data, self.head.levels)
 
     def sample(self, n, seed=None):

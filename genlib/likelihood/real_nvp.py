@@ -131,7 +131,7 @@ class RealNVP(LikelihoodModel):
             x = dequantise(x, self.levels, self.random_uniform(tf.shape(x)))
         return {"loss": -tf.reduce_mean(self._log_prob(x))}
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         return data if self.levels is None else validate.levels(name, data, self.levels)
 
     def sample(self, n, seed=None):

@@ -12,11 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import gaussian, validate
+from genlib import gaussian, networks, validate
 from genlib.gaussian import kl_to_standard_normal
 from genlib.likelihood.base import (
     LikelihoodModel,
-    check_network,
     coin,
     draws,
     ends_in_sigmoid,
@@ -42,7 +41,7 @@ class VAE(LikelihoodModel):
       scale: the standard deviation of the Gaussian likelihood; the other does not use it.
       beta: the weight of the KL term in the loss, 0 or more (beta-VAE, Higgins et al. 2017); 1 is
         the ELBO. It is kept in the variable ``beta``, so that a callback may move it.
-      **options: ``seed``, ``name`` of the base class.
+      **options: those of `LikelihoodModel`.
 
     Raises:
       TypeError: ``encoder`` or ``decoder`` is not a built Keras model.
@@ -167,7 +166,7 @@ class VAE(LikelihoodModel):
 
     # Manners.
 
-    def check_data(self, data, name="data"):
+    def validate_data(self, data, name="data"):
         """``data``; ValueError for values outside [0, 1] that the decoder's means never reach."""
         bounded = self.likelihood == "bernoulli" or ends_in_sigmoid(self.decoder)
         return validate.unit_interval(name, data) if bounded else data
@@ -187,8 +186,8 @@ class VAE(LikelihoodModel):
 
 
 def _check_networks(encoder, decoder, latent_dim, likelihood):
-    check_network("encoder", encoder)
-    check_network("decoder", decoder)
+    networks.check("encoder", encoder)
+    networks.check("decoder", decoder)
     if encoder.output_shape != (None, 2 * latent_dim):
         raise ValueError(
             "encoder must give a mean and a log-variance for each latent, shape "

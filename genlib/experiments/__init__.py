@@ -1,7 +1,7 @@
 """A GAN trained and judged in one line, always in the same way: what lectures and benchmarks run.
 
-Every variant gets the same networks' sizes and the same number of samples to be judged by, so
-that two rows of a table differ in the objective and its settings alone.
+Every variant gets the same networks' sizes and the same number of samples to be judged by, so that
+two rows of a table differ in the objective and its settings alone.
 """
 
 import functools
@@ -12,16 +12,14 @@ import numpy as np
 
 from genlib import data, metrics, validate
 from genlib.divergences.samples import sliced_wasserstein
-from genlib.gans import REGISTRY, AdversarialModel
+from genlib.experiments.presets import build, default_networks, find, preset
+from genlib.gans import AdversarialModel
 
 SAMPLES = 2500
 
 #: The toys that have modes, and the radius within which a sample is of high quality: three
 #: standard deviations of a mode.
 RADIUS = {"ring": 0.3, "grid": 0.15}
-
-#: Which preset of a variant suits which toy.
-PRESETS = {"ring": "toy", "grid": "grid"}
 
 #: "preset": the variant's settings for such data; "paper": the class with its plain defaults.
 SETTINGS = ("preset", "paper")
@@ -52,9 +50,9 @@ def on_toy(variant, toy="ring", *, seed=0, settings="preset", steps=None, width=
     Args:
       variant: a name in `genlib.gans.REGISTRY`, or a class.
       toy: "ring" or "grid".
-      seed: of the networks, the latents and the batches.
-      settings: "preset", the variant's ``toy`` or ``grid`` settings, or "paper", its plain
-        defaults on batches as large.
+      seed: of the networks, the latents and the batches: a whole number.
+      settings: "preset", the variant's settings for such data, or "paper", its plain defaults on
+        batches as large.
       steps: generator steps; default: the preset's.
       width: units in each of the two hidden layers.
       callbacks, epochs: as ``fit`` takes them; the steps are divided among the epochs.
@@ -63,11 +61,10 @@ def on_toy(variant, toy="ring", *, seed=0, settings="preset", steps=None, width=
     Raises:
       ValueError: an unknown variant, toy or setting; what the class itself refuses.
     """
-    variant = _class(variant)
     density = data.toy(validate.choice("toy", toy, RADIUS))
-    nets = variant.suited_networks((2,), width=width, seed=seed)
+    nets = default_networks(variant, (2,), width=width, seed=seed)
     model, seconds = _train(
-        variant, PRESETS[toy], nets, density, seed, settings, steps, callbacks, epochs, overrides
+        variant, toy, nets, density, seed, settings, steps, callbacks, epochs, overrides
     )
     made = model.sample(SAMPLES, seed=1, averaged=model.ema is not None).numpy()
     return ToyTrial(model, *score_points(made, toy), seconds)
@@ -75,15 +72,14 @@ def on_toy(variant, toy="ring", *, seed=0, settings="preset", steps=None, width=
 
 def on_digits(variant, *, seed=0, settings="preset", steps=None, width=256, latent_dim=16,
               callbacks=None, epochs=1, **overrides) -> DigitTrial:  # fmt: skip
-    """Train a variant on the real 8x8 digits (``images`` settings) and let a classifier read it.
+    """Train a variant on the real 8x8 digits and let a classifier read it.
 
     Arguments as in `on_toy`.
     """
-    variant = _class(variant)
     digits, _ = data.images("digits")
-    nets = variant.suited_networks((8, 8, 1), latent_dim, width, seed=seed)
+    nets = default_networks(variant, (8, 8, 1), latent_dim, width, seed=seed)
     model, seconds = _train(
-        variant, "images", nets, digits, seed, settings, steps, callbacks, epochs, overrides
+        variant, "digits", nets, digits, seed, settings, steps, callbacks, epochs, overrides
     )
     made = model.sample(1000, seed=1, averaged=model.ema is not None).numpy()
     if not np.isfinite(made).all():
@@ -104,7 +100,7 @@ def truth(toy="ring") -> ToyTrial:
 
 @functools.cache
 def circle() -> ToyTrial:
-    """Return what an even circle through the ring's heaps scores: a generator that finds none."""
+    """Return what an even circle through the ring's modes scores: a generator that finds none."""
     turn = np.random.default_rng(0).uniform(0, 2 * np.pi, SAMPLES)
     made = np.stack([np.cos(turn), np.sin(turn)], 1).astype(np.float32)
     return ToyTrial(None, *score_points(made, "ring"), 0.0)
@@ -121,21 +117,15 @@ def score_points(made, toy) -> tuple[int, float, float]:
     return coverage.modes, coverage.high_quality, distance
 
 
-def _class(variant) -> type[AdversarialModel]:
-    if isinstance(variant, str):
-        return REGISTRY[validate.choice("variant", variant, REGISTRY)]
-    return variant
-
-
 def _train(variant, name, nets, points, seed, settings, steps, callbacks, epochs, overrides):
     validate.choice("settings", settings, SETTINGS)
-    preset = getattr(variant, name)
-    steps = validate.count("steps", preset.steps if steps is None else steps)
+    chosen, epochs = preset(variant, name), validate.count("epochs", epochs)
+    steps = validate.count("steps", chosen.steps if steps is None else steps)
     if settings == "preset":
-        model = getattr(variant, f"for_{name}")(*nets, steps=steps, seed=seed, **overrides)
+        model = build(variant, name, nets, steps, seed=seed, **overrides)
     else:
-        model = variant(*nets, seed=seed, **overrides)
+        model = find(variant)(*nets, seed=seed, **overrides)
     start = time.perf_counter()
-    model.fit(points, batch_size=preset.batch_size, steps_per_epoch=max(1, steps // epochs),
+    model.fit(points, batch_size=chosen.batch_size, steps_per_epoch=max(1, steps // epochs),
               epochs=epochs, callbacks=callbacks, verbose=0)  # fmt: skip
     return model, time.perf_counter() - start
