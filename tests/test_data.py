@@ -361,3 +361,47 @@ def test_no_warnings():
         for name in NAMES:
             toy(name).log_prob(toy(name).sample(10, seed=0))
         images("digits")
+
+
+def test_own_file_too_small_to_split(tmp_path):
+    path = tmp_path / "two.npz"
+    for y in ([0, 0], [0, 1], [-1, -1], [0, 0, 1, 1]):
+        x = np.full((len(y), 3, 3), 128, np.uint8)
+        np.savez(path, x=x, y=y)
+        with pytest.raises(ValueError, match="split: .* no class of 3 pictures or more"):
+            images(str(path), "test")
+        assert len(images(str(path), "train")[0]) == len(images(str(path), "all")[0]) == len(y)
+    np.savez(path, x=np.full((3, 3, 3), 128, np.uint8))
+    assert [len(images(path, split)[0]) for split in ("train", "test")] == [2, 1]
+
+
+def test_own_file_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.savez(tmp_path / "mine.npz", x=np.full((5, 3, 3), 0.5))
+    assert len(images("~/mine.npz", "all")[0]) == 5
+
+
+def test_bits_as_uint8_are_not_read_as_nearly_black(tmp_path):
+    np.savez(tmp_path / "bits.npz", x=np.eye(3, dtype=np.uint8)[None])
+    with pytest.raises(ValueError, match="x must use 0 to 255 as uint8; give 0 and 1 as floats"):
+        images(tmp_path / "bits.npz", "all")
+
+
+@pytest.mark.parametrize("name", toy_names())
+def test_log_prob_takes_any_numbers(name):
+    density, x = toy(name), np.random.default_rng(0).integers(-2, 3, size=(20, 2))
+    expected = density.log_prob(x.astype(np.float32))
+    for same in (x, tf.constant(x), tf.constant(x, tf.float64), x.tolist()):
+        np.testing.assert_array_equal(density.log_prob(same), expected)
+    assert np.isnan(density.log_prob([[np.nan, 0.0]])).all()
+    with pytest.raises(ValueError, match=r"value must have shape \(n, 2\); got \(20, 1\)"):
+        density.log_prob(x[:, :1])
+
+
+def test_seeds_of_a_toy():
+    ring = toy("ring")
+    np.testing.assert_array_equal(ring.sample(3, seed=np.int64(4)), ring.sample(3, seed=4))
+    assert np.any(ring.sample(3, seed=2**31 + 4) != ring.sample(3, seed=4))
+    for seed in (-1, 0.5, 2**32, "a"):
+        with pytest.raises(ValueError, match="seed must be"):
+            ring.sample(3, seed=seed)

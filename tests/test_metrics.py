@@ -85,3 +85,16 @@ def test_class_scores_of_what_is_no_digit():
 def test_class_scores_refuses(x, words):
     with pytest.raises(ValueError, match=words):
         class_scores(x)
+
+
+def test_class_scores_takes_any_numbers_and_refuses_others():
+    x = images("digits", "test")[0]
+    bits = x > 0.5
+    assert class_scores(bits)[:2] == class_scores(bits.astype(np.float32))[:2]
+    for bad, words in (
+        ((255 * x).astype(np.uint8), r"x must be in \[0, 1\]"),
+        (np.ma.masked_greater(x, 0.5), "x must .* masked"),
+        (x + 1j, "x must .* real"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            class_scores(bad)

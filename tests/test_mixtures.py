@@ -23,8 +23,8 @@ FORMS = ["full", "tied", "diag", "spherical"]
 few = settings(max_examples=20, derandomize=True, deadline=None)
 
 
-def heaps(seed, n=120, d=2, k=3):
-    """Points of k heaps of different size, shape and place; and who made them."""
+def clusters(seed, n=120, d=2, k=3):
+    """Points of k clusters of different size, shape and place; and who made them."""
     rng = np.random.default_rng(seed)
     labels = rng.choice(k, n, p=rng.dirichlet(np.full(k, 5.0)))
     labels[:k] = np.arange(k)
@@ -45,7 +45,7 @@ def heaps(seed, n=120, d=2, k=3):
     known=st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_log_likelihood_never_falls(seed, d, k, form, floor, known):
-    x, labels = heaps(seed, d=d, k=k)
+    x, labels = clusters(seed, d=d, k=k)
     hidden = np.random.default_rng(seed).uniform(size=len(x)) >= known
     hidden[:k] = False  # each component keeps one labelled point
     some = np.where(hidden, -1, labels) if known else None
@@ -59,7 +59,7 @@ def test_log_likelihood_never_falls(seed, d, k, form, floor, known):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("seed", range(3))
 def test_one_step_equals_scikit_learns(form, seed):
-    x, _ = heaps(seed)
+    x, _ = clusters(seed)
     model = GaussianMixture(3, form, min_variance=1e-12)
     model.start(x, seed=seed)
     precisions = np.linalg.inv(model.covariances)
@@ -82,7 +82,7 @@ def test_one_step_equals_scikit_learns(form, seed):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_log_prob_is_the_distributions(form):
-    x, _ = heaps(1)
+    x, _ = clusters(1)
     model = GaussianMixture(3, form).fit(x, seed=1)
     np.testing.assert_allclose(model.log_prob(x), model.distribution.log_prob(x), atol=1e-3)
     np.testing.assert_allclose(
@@ -91,7 +91,7 @@ def test_log_prob_is_the_distributions(form):
 
 
 def test_density_has_area_one():
-    model = GaussianMixture(3).fit(heaps(2)[0], seed=0)
+    model = GaussianMixture(3).fit(clusters(2)[0], seed=0)
     x, y = np.meshgrid(np.linspace(-20, 20, 801), np.linspace(-20, 20, 801))
     total = np.exp(model.log_prob(np.stack([x, y], -1).reshape(-1, 2))).sum() * 0.05**2
     assert abs(total - 1) < 1e-3
@@ -99,7 +99,7 @@ def test_density_has_area_one():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_all_labels_known_is_discriminant_analysis(seed):
-    x, labels = heaps(seed, n=400, d=3)
+    x, labels = clusters(seed, n=400, d=3)
     tied = GaussianMixture(3, "tied", 1e-9).fit(x, labels)
     linear = sklearn.discriminant_analysis.LinearDiscriminantAnalysis(solver="lsqr").fit(x, labels)
     np.testing.assert_allclose(tied.responsibilities(x), linear.predict_proba(x), atol=1e-6)
@@ -124,7 +124,7 @@ def test_labels_are_obeyed():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_learns_the_ring(seed):
-    """EM from k-means++ finds the eight heaps and comes near the true log-likelihood."""
+    """EM from k-means++ finds the eight clusters and comes near the true log-likelihood."""
     ring = toy("ring")
     x, y = ring.sample(800, seed=(seed, 1)), ring.sample(2000, seed=(seed, 2))
     fits = [GaussianMixture(8).fit(x, seed=start) for start in range(5)]
@@ -136,7 +136,7 @@ def test_learns_the_ring(seed):
 
 @pytest.mark.parametrize("components", [1, 3])
 def test_samples_follow_the_density(components):
-    x, _ = heaps(5)
+    x, _ = clusters(5)
     model = GaussianMixture(components).fit(x, seed=0)
     y = model.sample(100_000, seed=1).numpy()
     mean = model.weights @ model.means
@@ -188,7 +188,7 @@ def test_the_floor_is_the_best_covariance_it_allows(seed):
 
 
 def test_an_empty_component_stays_and_does_no_harm():
-    x, _ = heaps(0)
+    x, _ = clusters(0)
     model = GaussianMixture(2)
     model.start(x, seed=0)
     model.means[1] = 1e4
@@ -200,7 +200,7 @@ def test_an_empty_component_stays_and_does_no_harm():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_lloyd_never_rises_and_ends_where_scikit_learn_does(seed):
-    x, _ = heaps(seed, n=300)
+    x, _ = clusters(seed, n=300)
     start = centers = kmeans_start(x, 4, seed)
     assert all(any(np.allclose(center, point) for point in x) for center in start)
     inertias = []
@@ -223,7 +223,7 @@ def test_one_step_of_lloyd_by_hand():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_em_with_narrow_equal_spheres_is_k_means(seed):
-    x, _ = heaps(seed)
+    x, _ = clusters(seed)
     model = GaussianMixture(3, "spherical")
     model.start(x, seed=seed)
     model.covariances[:] = 1e-5 * np.eye(2)
@@ -289,7 +289,7 @@ def test_refuses_before_and_after_fitting():
             call(3)
     with pytest.raises(ValueError, match="not fitted"):
         _ = model.distribution
-    model.fit(heaps(0)[0], seed=0)
+    model.fit(clusters(0)[0], seed=0)
     for call in (model.log_prob, model.responsibilities, model.predict, model.em_step):
         with pytest.raises(ValueError, match=r"x must have shape \(n, 2\); got \(3, 5\)"):
             call(np.zeros((3, 5)))
@@ -298,9 +298,9 @@ def test_refuses_before_and_after_fitting():
     with pytest.raises(ValueError, match="n must be a whole number"):
         model.sample(0)
     with pytest.raises(ValueError, match="steps must be a whole number"):
-        model.fit(heaps(0)[0], steps=0)
+        model.fit(clusters(0)[0], steps=0)
     with pytest.raises(ValueError, match="tolerance must be a finite number, 0 or more"):
-        model.fit(heaps(0)[0], tolerance=-1)
+        model.fit(clusters(0)[0], tolerance=-1)
     with pytest.raises(ValueError, match="centers have|same dimension d"):
         lloyd_step(np.zeros((3, 2)), np.zeros((2, 3)))
     with pytest.raises(ValueError, match="clusters must be a whole number"):
