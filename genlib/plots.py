@@ -1,7 +1,8 @@
-"""Pictures: axes in, artists out. Nothing else in genlib draws with matplotlib.
+"""Still pictures: the course's colours and style, and what its figures share.
 
-The house style is never set globally: ``figure``, ``show`` and the explorers put it round what
-they draw, and ``with style():`` puts it round your own code.
+The artists that move are ``genlib.widgets.artists``; what one lecture draws stands with it. The
+house style is never set globally: ``figure``, ``show`` and the explorers put it round what they
+draw, and ``with style():`` puts it round your own code.
 """
 
 import base64
@@ -19,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from genlib import validate
@@ -94,11 +96,10 @@ def show(fig: Figure, alt: str) -> None:
     Raises ValueError if ``alt`` is empty: a figure must speak to those who do not see it.
     """
     alt = check_alt(alt)
+    for ax in fig.axes:
+        if ax.get_title("center"):
+            _restyle_title(ax)
     with style():
-        for ax in fig.axes:  # a title set outside the style stands in the middle: restyle it
-            if title := ax.get_title("center"):
-                ax.set_title("", loc="center")
-                ax.set_title(title)
         if not isinstance(fig.canvas, FigureCanvasAgg):
             FigureCanvasAgg(fig)
         fig.canvas.draw()
@@ -107,6 +108,19 @@ def show(fig: Figure, alt: str) -> None:
     if hasattr(fig, "number"):  # pyplot made it, and would draw it again at the cell's end
         importlib.import_module("matplotlib.pyplot").close(fig)
     fig.clear()
+
+
+def _restyle_title(ax) -> None:
+    """Give a title that was set outside the style the house's; what its author chose stays."""
+    title, usual = ax.title, Text(0, 0, "", size=matplotlib.rcParams["axes.titlesize"])
+    chosen = {"color": title.get_color()}
+    if title.get_fontsize() != usual.get_fontsize():
+        chosen["fontsize"] = title.get_fontsize()
+    if title.get_fontweight() != matplotlib.rcParams["axes.titleweight"]:
+        chosen["fontweight"] = title.get_fontweight()
+    with style():
+        ax.set_title(title.get_text(), **chosen)
+    title.set_text("")
 
 
 def check_alt(alt: str) -> str:

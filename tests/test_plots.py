@@ -1,4 +1,5 @@
 import base64
+import contextlib
 import io
 import types
 
@@ -59,6 +60,37 @@ def test_show_closes_a_pyplot_figure(displayed):
     fig = plt.figure()
     plots.show(fig, "Nothing.")
     assert not plt.fignum_exists(fig.number)
+
+
+def test_show_gives_a_plain_title_the_house_style(displayed):
+    fig, ax = plots.figure()
+    ax.set_title("What is seen")  # outside the style, as a notebook's cell does
+    fig.clear = lambda: None
+    plots.show(fig, "Nothing.")
+    title = ax._left_title
+    assert (title.get_text(), ax.get_title("center")) == ("What is seen", "")
+    assert (title.get_fontsize(), title.get_fontweight()) == (12, "bold")
+
+
+def test_show_keeps_what_was_chosen_for_a_title(displayed):
+    fig, ax = plots.figure()
+    ax.set_title("In blue", color=plots.COLORS["p"], fontsize=9, fontweight="light")
+    fig.clear = lambda: None
+    plots.show(fig, "Nothing.")
+    title = ax._left_title
+    assert title.get_text() == "In blue" and title.get_color() == plots.COLORS["p"]
+    assert (title.get_fontsize(), title.get_fontweight()) == (9, "light")
+
+
+@pytest.mark.parametrize("chosen", [{}, {"color": "red", "fontsize": 10}])
+def test_a_title_is_the_same_picture_inside_the_style_and_outside(displayed, chosen):
+    for set_under in (plots.style, contextlib.nullcontext):
+        fig, ax = plots.figure(size=(3, 2))
+        with set_under():
+            ax.set_title("Title", **chosen)
+        plots.show(fig, "Nothing.")
+    inside, outside = (data["image/png"] for data, _ in displayed)
+    assert inside == outside
 
 
 @pytest.mark.parametrize("alt", ["", "  ", None, 3])

@@ -1,21 +1,25 @@
 """Every explorer over its whole grid, with no browser."""
 
 import base64
+import gc
 import io
 import textwrap
+import weakref
 
 import ipywidgets
 import keras
 import numpy as np
 import pytest
 import scipy.stats
+from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 from genlib import plots
-from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, slider
+from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, live, slider
 from genlib.widgets import explorer as explorer_module
 from genlib.widgets import training_view as training_view_module
 from genlib.widgets.artists import density, dot, moving, panel
+from genlib.widgets.latent_view import LatentMap
 
 pytestmark = pytest.mark.filterwarnings(
     "error",
@@ -176,7 +180,7 @@ def test_start_values():
         ({"log": 11}, "log must be a number from 0.1 to 10"),
         ({"how": "so"}, "how must be one of 'one way', 'another'; got 'so'"),
         ({"side": True}, "side must be one of -1, 1; got True"),
-        ({"on": 1}, "on must be True or False; got 1"),
+        ({"on": 1}, "on must be one of False, True; got 1"),
         ({"x": 0.9, "z": 1}, "'z' is no control"),
     ],
 )
@@ -206,7 +210,7 @@ def test_error_in_update_reaches_the_learner(toy):
 @pytest.mark.parametrize(
     "line, message",
     [("x", "settings must be like"), ("x='", "settings must be like"), ("x=9", "x must be a"),
-     ("x=a", "x must be a"), ("on=maybe", "on must be one of yes, no"), ("q=1", "no control"),
+     ("x=a", "x must be a"), ("on=maybe", "on must be one of no, yes"), ("q=1", "no control"),
      ("how=so", "how must be one of one way, another"), ("n=1.5", "n must be a whole")],
 )  # fmt: skip
 def test_bad_settings_typed_in(toy, line, message):
@@ -286,6 +290,140 @@ def test_documented_scene_works():
 def test_kl_numbers():
     view = explore("kl", mean_q=1.0, scale_q=1.0, mean_p=0.0, scale_p=1.0)
     assert view.readout.startswith("KL(P‖Q) = 0.500 nats, KL(Q‖P) = 0.500 nats")
+
+
+# What is freed
+
+
+def open_widgets():
+    """How many widgets ipywidgets keeps, in version 8 or in Colab's 7.7.1."""
+    module = ipywidgets.widgets.widget
+    return len(module._instances if hasattr(module, "_instances") else ipywidgets.Widget.widgets)
+
+
+def replay():
+    frames = [(epoch, plots.encode(np.zeros((20, 30, 4), np.uint8))) for epoch in range(3)]
+    return training_view_module.Replay(frames, "Black.")
+
+
+def latents():
+    return Explorer(LatentMap(lambda z: np.zeros((len(z), 4, 4)), np.eye(2), np.arange(2)))
+
+
+@pytest.mark.parametrize("make", [lambda: Explorer(Toy()), latents, replay])
+def test_what_is_dropped_is_freed(make):
+    gc.collect()
+    before = open_widgets()
+    it = make()
+    it._repr_mimebundle_()
+    assert open_widgets() > before + 3
+    reference = weakref.ref(it)
+    del it
+    gc.collect()
+    assert reference() is None
+    assert open_widgets() == before
+
+
+def test_an_explorer_that_failed_leaves_no_widgets():
+    gc.collect()
+    before = open_widgets()
+    with pytest.raises(ValueError, match="x must be"):
+        Explorer(Toy(), x=9)
+    gc.collect()
+    assert open_widgets() == before
+
+
+def test_a_training_view_is_freed(monkeypatch):
+    reference = weakref.ref(train(monkeypatch)[0])
+    gc.collect()
+    assert reference() is None
+
+
+def test_close_frees_what_is_still_held(toy):
+    canvas = weakref.ref(toy._canvas)
+    toy.close()
+    toy.close()
+    gc.collect()
+    assert canvas() is None and repr(toy) == "<closed>"
+    data, _ = toy._repr_mimebundle_()
+    assert set(data) == {"text/plain", "image/png"}
+    with pytest.raises(RuntimeError, match="this explorer is closed"):
+        toy.set(x=0.2)
+
+
+class Kernel:
+    """Stands for IPython in a notebook: says which cell runs."""
+
+    def __init__(self, monkeypatch):
+        self.runs = 0
+        monkeypatch.setattr(live, "get_ipython", lambda: self)
+
+    def run(self, cell, code="explore()"):
+        self.runs += 1
+        self.request = {
+            "header": {"msg_id": str(self.runs)},
+            "metadata": {"cellId": cell} if cell else {},
+            "content": {"code": code},
+        }
+
+    def get_parent(self):
+        return self.request
+
+
+@pytest.mark.parametrize(
+    "first, again, other",
+    [
+        ({"cell": "a"}, {"cell": "a", "code": "explore(x=1)"}, {"cell": "b"}),
+        ({"cell": None}, {"cell": None}, {"cell": None, "code": "explore(x=1)"}),
+    ],
+)
+def test_a_cell_that_is_run_again_closes_what_it_showed(monkeypatch, first, again, other):
+    kernel = Kernel(monkeypatch)
+    gc.collect()
+    before = open_widgets()
+    kernel.run(**first)
+    shown = []
+    for _ in range(2):
+        toy = Explorer(Toy())
+        toy._repr_mimebundle_()
+        shown.append(weakref.ref(toy))
+    del toy
+    gc.collect()
+    assert all(reference() for reference in shown), "the page shows both"
+    kernel.run(**other)
+    here = Explorer(Toy())
+    shown[0]()._repr_mimebundle_()  # shown again, elsewhere
+    shown[1]().set(x=0.7)
+    kernel.run(**again)
+    new = Explorer(Toy())
+    gc.collect()
+    assert not any(reference() for reference in shown)
+    new.set(x=0.3)
+    here.set(x=0.3)
+    here.close()
+    new.close()
+    assert open_widgets() == before
+
+
+def test_in_a_real_kernel():
+    """Though IPython's Out holds each explorer, ten runs of one cell keep one of them open."""
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        said = []
+        for code in ["from genlib.widgets import explore, live", *["explore('fit')"] * 10]:
+            content = {"code": code, "user_expressions": {"open": "len(live._shown)"}}
+            content |= {"silent": False, "store_history": True, "allow_stdin": False}
+            asked = client.session.msg("execute_request", content, metadata={"cellId": "a"})
+            client.shell_channel.send(asked)
+            answers = iter(lambda: client.get_shell_msg(timeout=120), None)
+            ours = (m for m in answers if m["parent_header"]["msg_id"] == asked["msg_id"])
+            reply = next(ours)["content"]
+            assert reply["status"] == "ok", reply
+            said.append(reply["user_expressions"]["open"]["data"]["text/plain"])
+        assert said == ["0", *["1"] * 10]
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 # Training

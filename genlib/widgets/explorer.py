@@ -34,7 +34,6 @@ let these take few values; those that were seen before are kept. A moving line o
 """
 
 import html
-import io
 import itertools
 import math
 import shlex
@@ -44,10 +43,10 @@ import ipywidgets as widgets
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
 from genlib import plots, validate
 from genlib.widgets.artists import moving
+from genlib.widgets.live import Live, weakly
 
 _MOST_POINTS = 128  # what a grid is thinned to
 _MOST_STILLS = 12  # kept for when a slider comes back, 1.4 MB each
@@ -97,10 +96,11 @@ class Scene:
         raise NotImplementedError
 
 
-class Explorer:
+class Explorer(Live):
     """A scene with its controls, its picture, its numbers and its settings line.
 
-    Show it by leaving it at the end of a cell. ``start`` sets controls by name.
+    Show it by leaving it at the end of a cell. ``start`` sets controls by name. It is closed when
+    its cell is run again, or by ``close``.
     """
 
     def __init__(self, scene: Scene, **start):
@@ -117,8 +117,8 @@ class Explorer:
         self._stills = {}
         self._lay_out()
         for name, control in self.controls.items():
-            control.observe(self._control_moved, "value")
-            _ACCEPTED[_kind(control)]  # an unknown kind of control fails here, not at a touch
+            control.observe(weakly(self._control_moved), "value")
+            _says(control)  # an unknown kind of control fails here, not at a touch
             if not control.description:
                 raise ValueError(f"the control {name!r} must have a description")
         self._check(start)
@@ -130,9 +130,10 @@ class Explorer:
 
     def _refresh(self) -> None:
         """Draw the picture of the controls' values and hand it to the front end."""
-        values = self.values
+        if self._canvas is None:
+            raise RuntimeError("this explorer is closed; open it anew")
         with plots.style():
-            numbers = self.scene.update(**values)
+            numbers = self.scene.update(**self.values)
         self._canvas.restore_region(self._still_part())
         self._draw_moving()
         self.png = plots.encode(self._canvas.buffer_rgba())
@@ -165,6 +166,12 @@ class Explorer:
         self._stills.clear()
         self._refresh()
 
+    def close(self) -> None:
+        """Take the explorer off the page and free its memory; RuntimeError if set afterwards."""
+        super().close()
+        self.scene = self._fig = self._canvas = None
+        self._stills.clear()
+
     # The controls
 
     @property
@@ -191,8 +198,7 @@ class Explorer:
     def settings(self) -> str:
         """The controls' values as one short line, such as ``mean=1.5 scale=0.5``; assignable."""
         return " ".join(
-            f"{name}={shlex.quote(_TO_TEXT[_kind(control)](control))}"
-            for name, control in self.controls.items()
+            f"{name}={shlex.quote(_to_text(control))}" for name, control in self.controls.items()
         )
 
     @settings.setter
@@ -206,7 +212,7 @@ class Explorer:
             if not equals:
                 raise ValueError(f"settings must be like {self.settings!r}; got {line!r}")
             self._check_name(name)
-            values[name] = _FROM_TEXT[_kind(self.controls[name])](name, self.controls[name], text)
+            values[name] = _from_text(name, self.controls[name], text)
         self.set(**values)
 
     def reset(self) -> None:
@@ -236,9 +242,9 @@ class Explorer:
     def _check(self, values: Mapping) -> None:
         for name, value in values.items():
             self._check_name(name)
-            accepts, says = _ACCEPTED[_kind(self.controls[name])]
-            if not accepts(self.controls[name], value):
-                raise ValueError(f"{name} must be {says(self.controls[name])}; got {value!r}")
+            control = self.controls[name]
+            if not _accepts(control, value):
+                raise ValueError(f"{name} must be {_says(control)}; got {value!r}")
 
     def _put(self, values: Mapping) -> None:
         """Set the controls without drawing."""
@@ -256,6 +262,9 @@ class Explorer:
     def _settings_typed(self, change) -> None:
         if not self._quiet:
             self._or_complain(lambda: setattr(self, "settings", change["new"]))
+
+    def _reset_clicked(self, _button) -> None:
+        self._or_complain(self.reset)
 
     def _or_complain(self, action) -> None:
         """Run what the learner asked for; an error is told below the picture, not in a log."""
@@ -287,7 +296,7 @@ class Explorer:
             control.layout.margin = "2px 18px 2px 2px"
             if control.has_trait("continuous_update"):
                 control.continuous_update = True
-            if _kind(control) == "number":
+            if _options(control) is None:
                 control.layout.width = "300px"
             elif isinstance(control, widgets.ToggleButtons):
                 control.style.button_width = control.layout.width = "auto"
@@ -308,29 +317,18 @@ class Explorer:
         self._settings = widgets.Text(description="Settings", continuous_update=False)
         self._settings.style.description_width = "initial"
         self._settings.layout.width = "min(640px, 80%)"
-        self._settings.observe(self._settings_typed, "value")
+        self._settings.observe(weakly(self._settings_typed), "value")
         reset = widgets.Button(description="Reset", layout=widgets.Layout(width="auto"))
-        reset.on_click(lambda _: self._or_complain(self.reset))
+        reset.on_click(weakly(self._reset_clicked))
         last = widgets.HBox([self._settings, reset])
-        self.widget = widgets.VBox([title, controls, self.image, self._numbers, last])
+        self._go_live(widgets.VBox([title, controls, self.image, self._numbers, last]))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Give a live front end the widget, and any other the picture and its alt text."""
-        return live_bundle(self.png, self.alt, self.widget)
+        return self._bundle(self.png, self.alt)
 
     def __repr__(self) -> str:
-        return f"<Explorer {self.scene.title!r}: {self.settings}>"
-
-
-def live_bundle(png: bytes, alt: str, widget: widgets.Widget) -> tuple[dict, dict]:
-    """Return the ``(data, metadata)`` of a widget with a still picture beside it."""
-    data, metadata = plots.bundle(plots.encode(Image.open(io.BytesIO(png)), small=True), alt)
-    data["application/vnd.jupyter.widget-view+json"] = {
-        "version_major": 2,
-        "version_minor": 0,
-        "model_id": widget.model_id,
-    }
-    return data, metadata
+        return f"<Explorer {self.scene.title!r}: {self.settings}>" if self.scene else "<closed>"
 
 
 _READOUT = (
@@ -356,20 +354,19 @@ def _number_text(value) -> str:
     return f"{float(value):.3f}".replace("-", "−")
 
 
-# What a kind of control accepts, how its value is written, and how it is read back.
-
-
-def _kind(control) -> str:
-    if hasattr(control, "options"):
-        return "choice"
-    if isinstance(control.value, bool):
-        return "switch"
-    return "number"
+# A control has either options by name, or a number between bounds.
 
 
 def _tidy(value):
     """A slider's 0.30000000000000004 is 0.3."""
     return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def _options(control) -> dict | None:
+    """The accepted values by their text, whichever of the allowed forms the options have."""
+    if hasattr(control, "options"):
+        return dict(zip(control._options_labels, control._options_values, strict=True))
+    return {"no": False, "yes": True} if isinstance(control.value, bool) else None
 
 
 def _bounds(control) -> tuple[float, float]:
@@ -378,12 +375,14 @@ def _bounds(control) -> tuple[float, float]:
     return control.min, control.max
 
 
-def _options(control) -> dict:
-    """The accepted values by their text, whichever of the allowed forms the options have."""
-    return dict(zip(control._options_labels, control._options_values, strict=True))
+def _same(value, known) -> bool:
+    return type(value) is type(known) and value == known  # True is not 1
 
 
-def _is_number(control, value) -> bool:
+def _accepts(control, value) -> bool:
+    options = _options(control)
+    if options is not None:
+        return any(_same(value, known) for known in options.values())
     whole = isinstance(control.value, int)
     try:
         low, high = _bounds(control)
@@ -392,57 +391,41 @@ def _is_number(control, value) -> bool:
         return False
 
 
-def _number_says(control) -> str:
+def _says(control) -> str:
+    options = _options(control)
+    if options is not None:
+        return "one of " + ", ".join(map(repr, options.values()))
     low, high = _bounds(control)
     whole = "whole number" if isinstance(control.value, int) else "number"
     return f"a {whole} from {_tidy(float(low)):g} to {_tidy(float(high)):g}"
 
 
-def _is_option(control, value) -> bool:
-    return any(type(value) is type(known) and value == known for known in control._options_values)
+def _to_text(control) -> str:
+    options = _options(control)
+    if options is None:
+        return str(_tidy(control.value))
+    return next(text for text, known in options.items() if _same(control.value, known))
 
 
-_ACCEPTED = {
-    "number": (_is_number, _number_says),
-    "switch": (lambda control, value: isinstance(value, bool), lambda control: "True or False"),
-    "choice": (_is_option, lambda c: "one of " + ", ".join(map(repr, _options(c).values()))),
-}
-_TO_TEXT = {
-    "number": lambda control: str(_tidy(control.value)),
-    "switch": lambda control: "yes" if control.value else "no",
-    "choice": lambda control: control.label,
-}
-
-
-def _read_number(name: str, control, text: str) -> float:
+def _from_text(name: str, control, text: str):
+    options = _options(control)
+    accepted = _says(control) if options is None else f"one of {', '.join(options)}"
     try:
+        if options is not None:
+            return options[text]
         return (int if isinstance(control.value, int) else float)(text)
-    except ValueError as error:
-        raise ValueError(f"{name} must be {_number_says(control)}; got {text!r}") from error
-
-
-def _read_key(name: str, known: Mapping, text: str):
-    if text not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}; got {text!r}")
-    return known[text]
-
-
-_FROM_TEXT = {
-    "number": _read_number,
-    "switch": lambda name, control, text: _read_key(name, {"yes": True, "no": False}, text),
-    "choice": lambda name, control, text: _read_key(name, _options(control), text),
-}
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{name} must be {accepted}; got {text!r}") from error
 
 
 def _levels(control, points: int) -> list:
-    if _kind(control) == "choice":
-        return list(control._options_values)
-    if _kind(control) == "switch":
-        return [False, True]
+    options = _options(control)
+    if options is not None:
+        return list(options.values())
     low, high = control.min, control.max
-    places = (low + (high - low) * i / (points - 1) for i in range(points))
+    levels = (low + (high - low) * i / (points - 1) for i in range(points))
     if isinstance(control.value, int):
-        return sorted({round(place) for place in places})
+        return sorted({round(level) for level in levels})
     if hasattr(control, "base"):
-        places = (control.base**place for place in places)
-    return [min(max(_tidy(place), _bounds(control)[0]), _bounds(control)[1]) for place in places]
+        levels = (control.base**level for level in levels)
+    return [min(max(_tidy(level), _bounds(control)[0]), _bounds(control)[1]) for level in levels]

@@ -27,10 +27,8 @@ def points_view(points, surface, *, steps, every=1, curve="critic_loss", label=N
         if surface is not None:
             values = plots.on_grid(lambda xy: surface(model, xy), extent, 60)[-1]
             middle, reach = np.median(values), np.ptp(values) / 2 or 1.0
-            left.imshow(
-                values, origin="lower", extent=extent, aspect="equal", cmap=plots.BELIEF,
-                vmin=middle - reach, vmax=middle + reach, interpolation="bilinear",
-            )  # fmt: skip
+            style = {"cmap": plots.BELIEF, "vmin": middle - reach, "vmax": middle + reach}
+            left.imshow(values, origin="lower", extent=extent, interpolation="bilinear", **style)
             left.grid(False)
         plots.samples(left, points[:400], "real", size=5)
         made = model.sample(400, seed=1, averaged=model.ema is not None and epoch > 0)
@@ -42,10 +40,9 @@ def points_view(points, surface, *, steps, every=1, curve="critic_loss", label=N
         if line is not None:
             right.axhline(line, color=plots.COLORS["mixture"], linestyle=":")
         right.set(xlabel="generator step", ylabel=label or curve.replace("_", " "))
-        right.set_xlim(0, steps * view.params["epochs"])
+        right.set_xlim(0, steps * model.history.params["epochs"])
 
-    view = TrainingView(draw, every, alt=alt)
-    return view
+    return TrainingView(draw, every, alt=alt)
 
 
 def digits_view(digits, *, steps, every=1, alt) -> TrainingView:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from genlib import plots, validate
-from genlib.plots import COLORS
+from genlib.widgets.artists import curve, dot, moving, panel
 from genlib.widgets.explorer import Scene, slider
 
 
@@ -50,14 +50,12 @@ class LatentMap(Scene):
     def stage(self, fig):
         left, right = fig.subplots(1, 2, width_ratios=[1.25, 1])
         draw_codes(left, self.codes, self.labels)
-        (self.ring,) = left.plot([0], [0], "o", markersize=15, markerfacecolor="none",
-                                 markeredgewidth=3, color="black")  # fmt: skip
-        self.picture = plots.images(right, self.decode(np.zeros((1, 2), np.float32)))
+        self.ring = dot(left, "black", 15, markerfacecolor="none", markeredgewidth=3)
+        self.picture = moving(plots.images(right, self.decode(np.zeros((1, 2), np.float32))))
         right.set_title("decoded from the ring")
-        return [self.ring, self.picture]
 
     def update(self, z1, z2):
-        self.ring.set_data([z1], [z2])
+        self.ring.move(z1, z2)
         self.picture.set_data(plots.sheet(self.decode(np.float32([[z1, z2]]))))
         nearest = np.argsort(np.sum((self.codes - [z1, z2]) ** 2, 1))[:20]
         found, counts = np.unique(self.labels[nearest], return_counts=True)
@@ -77,11 +75,11 @@ def draw_codes(ax, codes, labels) -> None:
     ax.scatter(*np.transpose(codes), s=7, color=colors, alpha=0.5, linewidths=0)
     for label, i in order.items():
         middle = np.median(codes[labels == label], 0)
-        ax.text(*middle, str(label), ha="center", va="center", fontsize=14, fontweight="bold",
-                color="black", bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white",
-                                     "edgecolor": shades[i % len(shades)]})  # fmt: skip
-    ax.set(xlim=(-4, 4), ylim=(-4, 4), xlabel="z1", ylabel="z2", aspect="equal")
-    ax.set_title("codes of real pictures")
+        ring = {"boxstyle": "circle,pad=0.15", "facecolor": "white"}
+        ring["edgecolor"] = shades[i % len(shades)]
+        text = ax.text(*middle, str(label), ha="center", va="center", color="black", bbox=ring)
+        text.set(fontsize=14, fontweight="bold")
+    panel(ax, "codes of real pictures", ("z1", -4, 4), ("z2", -4, 4), aspect="equal")
 
 
 class Interpolation(Scene):
@@ -124,19 +122,10 @@ class Interpolation(Scene):
     def stage(self, fig):
         axes = fig.subplots(2, 1)
         blank = np.zeros((self.steps, *self.pictures.shape[1:3]), np.float32)
-        self.rows = [plots.images(ax, blank, columns=self.steps) for ax in axes]
+        self.rows = moving([plots.images(ax, blank, columns=self.steps) for ax in axes])
         axes[0].set_title("through the latents")
         axes[1].set_title("through the pixels")
-        height, width = blank.shape[1:]
-        self.width = width + 1
-        self.frames = [
-            ax.plot([-0.5, width - 0.5, width - 0.5, -0.5, -0.5],
-                    [-0.5, -0.5, height - 0.5, height - 0.5, -0.5],
-                    color=COLORS["highlight"], linewidth=3, clip_on=False)[0]
-            for ax in axes
-        ]  # fmt: skip
-        self.outline = np.array(self.frames[0].get_xdata())
-        return [*self.rows, *self.frames]
+        self.frames = [curve(ax, "highlight", linewidth=3, clip_on=False) for ax in axes]
 
     def update(self, first, second, step):
         share = np.linspace(0, 1, self.steps, dtype=np.float32)[:, None]
@@ -146,8 +135,10 @@ class Interpolation(Scene):
         share = share[:, :, None, None]
         faded = (1 - share) * self.pictures[first] + share * self.pictures[second]
         self.rows[1].set_data(plots.sheet(faded, self.steps))
+        height, width = self.pictures.shape[1:3]
         for frame in self.frames:
-            frame.set_xdata(self.outline + step * self.width)
+            corners = np.array([0, width, width, 0, 0]) - 0.5 + step * (width + 1)
+            frame.move(corners, np.array([0, 0, height, height, 0]) - 0.5)
+        distance = float(np.linalg.norm(self.codes[second] - self.codes[first]))
         there = float(share[step, 0, 0, 0])
-        return {"share of the way": f"{there:.0%}", "distance between the codes": float(
-            np.linalg.norm(self.codes[second] - self.codes[first]))}  # fmt: skip
+        return {"share of the way": f"{there:.0%}", "distance between the codes": distance}

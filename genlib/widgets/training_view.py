@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from genlib import plots, validate
-from genlib.widgets.explorer import live_bundle
+from genlib.widgets.live import Live, weakly
 
 _STRIP = 1000  # pixels across the strip of frames that a notebook stores
 
@@ -83,7 +83,7 @@ class TrainingView(keras.callbacks.Callback):
         return Replay(self.frames, self.alt)
 
 
-class Replay:
+class Replay(Live):
     """Frames ``(epoch, PNG bytes)`` under a slider, the last one first.
 
     A notebook stores four of them side by side.
@@ -102,18 +102,19 @@ class Replay:
         self.slider.style.description_width = "initial"
         self.image = widgets.Image(value=self.png, format="png")
         self.image.layout.max_width = "100%"
-        self.slider.observe(lambda _: setattr(self.image, "value", self.png), "value")
-        self.widget = widgets.VBox([self.slider, self.image])
+        self.slider.observe(weakly(self._slid), "value")
+        self._go_live(widgets.VBox([self.slider, self.image]))
 
     @property
     def png(self) -> bytes:
         """The frame that the slider stands at."""
         return self.frames[self.slider.value][1]
 
+    def _slid(self, _change) -> None:
+        self.image.value = self.png
+
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return live_bundle(
-            self.strip(), f"From the first frame to the last. {self.alt}", self.widget
-        )
+        return self._bundle(self.strip(), f"From the first frame to the last. {self.alt}")
 
     def strip(self, most: int = 4) -> bytes:
         """Return up to ``most`` frames, first to last, as one PNG: the film for a still page."""
