@@ -59,9 +59,8 @@ class KernelPull(Scene):
         self.q, self.witness = density(left, "q", "Q"), curve(left, "critic")
         units = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
         self.arrows = moving(left.quiver(*np.zeros((4, 12)), color=COLORS["q"], **units))
-        panel(
-            middle, "As Q moves", ("place of Q", -5.5, 5.5), ("MMD (1: the largest here)", 0, 1.05)
-        )
+        share = ("MMD (1: the largest here)", 0, 1.05)
+        panel(middle, "As Q moves", ("place of Q", -5.5, 5.5), share)
         panel(right, "As Q widens", ("width of Q", -0.2, 4.2), ("", 0, 1.05))
         self.curves = [(curve(ax, "highlight"), dot(ax, "q")) for ax in (middle, right)]
 

@@ -68,7 +68,7 @@ class CramerSurrogate(Scene):
 
         pushes, numbers = push(xs, (data, DATA_SCALE), (place, scale)), {}
         for name, loss in losses(LOCATIONS, data, scale).items():
-            # What does not depend on the place of Q is left out; the least is drawn at 0.
+            # What does not depend on Q's location is left out; the least is drawn at 0.
             here = losses(np.array([place]), data, scale)[name][0]
             self.pushes[name].move(xs, pushes[name])
             self.losses[name].move(LOCATIONS, loss - loss.min())
