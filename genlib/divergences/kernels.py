@@ -54,7 +54,7 @@ def _gram_form(x, y):
 
     def gradient(upstream):
         """``sum_j upstream_ij 2 (x_i - y_j)``, and likewise for y."""
-        upstream = 2 * tf.where(tf.equal(squares, 0), 0, upstream)
+        upstream = 2 * tf.where(tf.not_equal(squares, 0), upstream, 0)
         rows, columns = tf.reduce_sum(upstream, -1), tf.reduce_sum(upstream, -2)
         return (
             rows[..., None] * a - tf.matmul(upstream, b),
@@ -167,7 +167,7 @@ def median_heuristic(x, y) -> tf.Tensor:
     pairs = tf.linalg.set_diag(pairs, tf.zeros([count], tf.bool))
     ordered = tf.sort(tf.boolean_mask(distances(pool, pool), pairs))
     median = ordered[tf.shape(ordered)[0] // 2]
-    return tf.stop_gradient(tf.where(tf.equal(median, 0), 1, median))
+    return tf.stop_gradient(tf.where(tf.not_equal(median, 0), median, 1))
 
 
 def _like(value, tensor):

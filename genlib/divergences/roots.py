@@ -5,7 +5,7 @@ import tensorflow as tf
 
 def safe_root(x, order=2):
     """Return ``max(x, 0)^(1/order)`` with gradient 0, not infinity, at 0; NaN stays NaN."""
-    positive = (x > 0) | tf.math.is_nan(x)  # TensorFlow would turn ~(x <= 0) into x > 0
+    positive = (x > 0) | tf.math.is_nan(x)  # a graph would turn ~(x <= 0) into x > 0
     inside = tf.where(positive, x, 1)
     return tf.where(positive, tf.sqrt(inside) if order == 2 else inside ** (1 / order), 0)
 

@@ -124,8 +124,16 @@ def sinkhorn(
     x, y = validate.pair(x, y)
 
     def solve(x, y):
-        matrix = tf.cast(_cost(cost, x, y), x.dtype)
-        return _sinkhorn(matrix, regularisation, tf.constant(iterations), tolerance)
+        matrix = _cost(cost, x, y)
+
+        def in_precision(dtype):
+            plain = tf.cast(matrix, dtype)
+            solved = _sinkhorn(plain, regularisation, tf.constant(iterations), tolerance)
+            return tuple(tf.cast(t, x.dtype) for t in solved)
+
+        # The plan is the exponential of costs over the regularisation: float32 has seven digits.
+        small = tf.reduce_max(tf.abs(matrix)) < 1e4 * regularisation
+        return tf.cond(small, lambda: in_precision(x.dtype), lambda: in_precision(tf.float64))
 
     value, plan = solve(x, y)
     if debiased:
