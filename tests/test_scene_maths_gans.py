@@ -14,6 +14,7 @@ import scipy.optimize
 import scipy.special
 import scipy.stats
 import tensorflow as tf
+from genlib.likelihood.bounds import LinearGaussian
 from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, networks
@@ -36,7 +37,6 @@ from genlib.lectures import l39_fisher_gan as l39
 from genlib.lectures import l41_began as l41
 from genlib.lectures import l42_magan as l42
 from genlib.lectures.maths import mixture
-from genlib.likelihood.bounds import LinearGaussian
 from genlib.widgets import explore
 
 LEVELS = (np.arange(4000) + 0.5) / 4000
