@@ -45,12 +45,18 @@ class Preset:
         )
 
 
+def _read(settings: dict) -> Preset:
+    options = settings.get("options", {})
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return Preset(**settings | {"options": frozen})
+
+
+_TABLE = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
+
 #: Data set, then the variant's name, then its `Preset`; "default" is for all others.
 PRESETS = {
-    data: {name: Preset(**settings) for name, settings in table.items()}
-    for data, table in tomllib.loads(
-        Path(__file__).with_name("presets.toml").read_text("utf-8")
-    ).items()
+    data: {name: _read(settings) for name, settings in table.items()}
+    for data, table in _TABLE.items()
 }
 
 
