@@ -86,7 +86,7 @@ def conv_critic(image_shape, outputs=1, width=32, seed=None) -> keras.Model:
 
 
 def check(name, network) -> keras.Model:
-    """Return ``network``; TypeError unless it is a built Keras model with fixed shapes.
+    """Return ``network``; TypeError unless it is a built Keras model with fixed shapes, in float32.
 
     It must take one tensor and give one, of shapes known in advance: Sequential or functional.
     """
@@ -100,6 +100,12 @@ def check(name, network) -> keras.Model:
                 f"{name} must be a keras.Model from one tensor to one, of fixed shapes; got {kind} "
                 f"with shape {shape}. A subclassed model is wrapped so: "
                 "x = keras.Input(shape); keras.Model(x, model(x))"
+            )
+    for layer in network._flatten_layers():
+        if "float" in layer.compute_dtype and layer.compute_dtype != "float32":
+            raise TypeError(
+                f"{name} must compute in float32; its layer {layer.name!r} computes in "
+                f"{layer.compute_dtype}. Build it under keras.config.set_dtype_policy('float32')"
             )
     return network
 
@@ -117,19 +123,6 @@ def output_range(network):
 
 #: What bounded activations can give.
 _RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}
-
-
-def check_precision(name, value) -> None:
-    """ValueError where a layer in ``value``, a network or a list of some, leaves float32."""
-    parts = value if isinstance(value, list | tuple) else [value]
-    for part in (part for part in parts if isinstance(part, keras.Layer)):
-        for layer in part._flatten_layers():
-            if "float" in layer.compute_dtype and layer.compute_dtype != "float32":
-                raise ValueError(
-                    f"{name} must compute in float32; its layer {layer.name!r} computes in "
-                    f"{layer.compute_dtype}. Build it under "
-                    "keras.config.set_dtype_policy('float32')"
-                )
 
 
 def _initializers(seed):

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.training import CompiledModel, minimise, resolve_jit, resolve_optimizer
+from genlib.training import CompiledModel, minimise, resolve_jit
 
 
 class LikelihoodModel(CompiledModel):
@@ -37,10 +37,10 @@ class LikelihoodModel(CompiledModel):
         return keras.optimizers.Adam(1e-3)
 
     def compile(self, optimizer=None, jit_compile="auto"):
-        """Choose the optimizer or its name (default: the model's own), and whether XLA compiles."""
-        self.optimizer = resolve_optimizer(
-            "optimizer", optimizer, self.default_optimizer, self.trainable_variables
-        )
+        """Choose the optimizer (default: the model's own) and whether XLA compiles."""
+        self.optimizer = optimizer or self.default_optimizer()
+        self.built = True
+        self.optimizer.build(self.trainable_variables)
         self.jit_compile = resolve_jit(jit_compile, (self,))
         self.compiled = True
         self.train_function = None

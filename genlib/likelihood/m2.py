@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, validate
+from genlib import validate
 from genlib.likelihood.base import LikelihoodModel
 from genlib.likelihood.bounds import kl_to_standard_normal
 
@@ -189,7 +189,8 @@ class _Labelled:
 def _check_networks(classifier, encoder, decoder, latent_dim):
     named = {"classifier": classifier, "encoder": encoder, "decoder": decoder}
     for name, network in named.items():
-        networks.check(name, network)
+        if not isinstance(network, keras.Model) or not network.built:
+            raise TypeError(f"{name} must be a built keras.Model; got {type(network).__name__}")
     classes, shape = classifier.output_shape[-1], classifier.input_shape
     size = int(np.prod(shape[1:]))
     wanted = {

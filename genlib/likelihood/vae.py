@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, validate
+from genlib import validate
 from genlib.likelihood.base import LikelihoodModel
 from genlib.likelihood.bounds import kl_to_standard_normal
 
@@ -34,7 +34,7 @@ class VAE(LikelihoodModel):
       scale: the standard deviation of the Gaussian likelihood; the other does not use it.
       beta: the weight of the KL term in the loss, 0 or more (beta-VAE, Higgins et al. 2017); 1 is
         the ELBO. It is kept in the variable ``beta``, so that a callback may move it.
-      **options: those of `LikelihoodModel`.
+      **options: ``seed``, ``name`` of the base class.
 
     Raises:
       TypeError: ``encoder`` or ``decoder`` is not a built Keras model.
@@ -178,7 +178,8 @@ class VAE(LikelihoodModel):
 
 def _check_networks(encoder, decoder, latent_dim, likelihood):
     for name, network in (("encoder", encoder), ("decoder", decoder)):
-        networks.check(name, network)
+        if not isinstance(network, keras.Model) or not network.built:
+            raise TypeError(f"{name} must be a built keras.Model; got {type(network).__name__}")
     if encoder.output_shape != (None, 2 * latent_dim):
         raise ValueError(
             "encoder must give a mean and a log-variance for each latent, shape "
