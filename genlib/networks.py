@@ -104,6 +104,16 @@ def check(name, network) -> keras.Model:
     return network
 
 
+def check_float32(name, network) -> None:
+    """TypeError unless every layer of ``network`` computes in float32."""
+    for layer in network._flatten_layers():
+        if "float" in layer.compute_dtype and layer.compute_dtype != "float32":
+            raise TypeError(
+                f"{name} must compute in float32; its layer {layer.name!r} computes in "
+                f"{layer.compute_dtype}. Build it under keras.config.set_dtype_policy('float32')"
+            )
+
+
 def output_range(network):
     """``(low, high, activation)`` of what a network can give, by its last activation."""
     last = network.outputs[0]._keras_history.operation
@@ -117,19 +127,6 @@ def output_range(network):
 
 #: What bounded activations can give.
 _RANGES = {"sigmoid": (0, 1), "hard_sigmoid": (0, 1), "softmax": (0, 1), "tanh": (-1, 1)}
-
-
-def check_precision(name, value) -> None:
-    """ValueError where a layer in ``value``, a network or a list of some, leaves float32."""
-    parts = value if isinstance(value, list | tuple) else [value]
-    for part in (part for part in parts if isinstance(part, keras.Layer)):
-        for layer in part._flatten_layers():
-            if "float" in layer.compute_dtype and layer.compute_dtype != "float32":
-                raise ValueError(
-                    f"{name} must compute in float32; its layer {layer.name!r} computes in "
-                    f"{layer.compute_dtype}. Build it under "
-                    "keras.config.set_dtype_policy('float32')"
-                )
 
 
 def _initializers(seed):

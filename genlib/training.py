@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, replicas, validate
+from genlib import replicas, validate
 
 #: Points drawn from a distribution that is given to ``fit`` in place of data.
 POOL = 65_536
@@ -33,9 +33,6 @@ class CompiledModel(keras.Model, abc.ABC):
 
     Args:
       seed: makes batches and all other draws reproducible: None, or a whole number below 2^32.
-
-    Raises:
-      ValueError: a network that computes in another precision than float32.
     """
 
     #: What one step reports, in order.
@@ -67,7 +64,6 @@ class CompiledModel(keras.Model, abc.ABC):
             raise AttributeError(
                 f"{name} is read only while a {type(self).__name__} is built; build another"
             )
-        networks.check_precision(name, value)
         super().__setattr__(name, value)
 
     @abc.abstractmethod
@@ -434,8 +430,9 @@ class Resume(keras.callbacks.Callback):
         found, ours = (label.read_text() if label.exists() else "unknown"), self._label()
         if found != ours:
             raise ValueError(
-                f"directory {str(self.directory)!r} holds the checkpoint of another model; choose "
-                f"an empty one. It is of {found}, and this model of {ours}"
+                f"directory {str(self.directory)!r} holds the checkpoint of another model, of "
+                f"{found.splitlines()[0]}; choose an empty one. Class, optimizers and shapes of "
+                f"variables must be those of this model, of {ours.splitlines()[0]}"
             )
         checkpoint.restore(latest).assert_consumed()
         self.model._initial_epoch = int(latest.rsplit("-", 1)[1])
@@ -449,7 +446,7 @@ class Resume(keras.callbacks.Callback):
     def _label(self):
         """What must be the same for a checkpoint to belong to a model."""
         kinds = ", ".join(type(part).__name__ for part in (self.model, *self.model.optimizers))
-        return f"{kinds}, variables {[tuple(v.shape) for v in self.model.state]}"
+        return f"{kinds}\n{[tuple(v.shape) for v in self.model.state]}\n"
 
 
 class Progress(keras.callbacks.Callback):

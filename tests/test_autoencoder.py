@@ -54,7 +54,7 @@ def test_a_linear_one_finds_the_principal_plane(seed):
 
 
 def test_refuses():
-    with pytest.raises(ValueError, match="must have layers \"encoder\" and \"decoder\""):
+    with pytest.raises(ValueError, match='must have layers "encoder" and "decoder"'):
         Autoencoder(networks.mlp(3, 3))
     model = Autoencoder(networks.autoencoder(3, 2))
     for call in (model.squared_error, model.reconstruct):

@@ -105,12 +105,12 @@ def test_seeds_of_numpy_count_as_whole_numbers():
 
 def test_networks_of_another_precision_are_refused():
     net = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, dtype="mixed_float16")])
-    with pytest.raises(ValueError, match="generator must compute in float32; its layer 'dense"):
+    with pytest.raises(TypeError, match="generator must compute in float32; its layer 'dense"):
         GAN(net, networks.mlp(2, 1))
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        with pytest.raises(ValueError, match="must compute in float32"):
-            MADE(3, (4,))
+        with pytest.raises(TypeError, match="generator must compute in float32"):
+            small_gan()
     finally:
         keras.config.set_dtype_policy("float32")
 
@@ -143,8 +143,6 @@ def test_networks_without_known_shapes_are_refused_by_name():
     ):
         with pytest.raises(TypeError, match=f"generator must be a .*{said}"):
             GAN(net, networks.mlp(2, 1))
-        with pytest.raises(TypeError, match=f"encoder must be a .*{said}"):
-            VAE(net, networks.mlp(1, 2), 1)
     start = keras.Input((2,))
     assert GAN(keras.Model(start, called(start)), networks.mlp(2, 1)).latent_dim == 2
 

@@ -289,15 +289,13 @@ class _Both:
     """A GAN's two optimizers as one, for Keras's callbacks and its summary.
 
     Setting the learning rate sets the generator's, and the critic's in the proportion that the two
-    had when the model was compiled.
+    had at first.
     """
 
     built = True
 
     def __init__(self, optimizers):
-        self._optimizers = optimizers
-        first, second = (float(optimizer.learning_rate) for optimizer in optimizers)
-        self.proportions = (1.0, second / first if first else 1.0)
+        self._optimizers, self._proportion = optimizers, None
 
     @property
     def learning_rate(self):
@@ -305,8 +303,12 @@ class _Both:
 
     @learning_rate.setter
     def learning_rate(self, value):
-        for optimizer, proportion in zip(self._optimizers, self.proportions, strict=True):
-            optimizer.learning_rate = float(value) * proportion
+        generators, critics = self._optimizers
+        if self._proportion is None:  # not where it is made: replicas' rates cannot be read there
+            first, second = (keras.ops.convert_to_numpy(o.learning_rate) for o in self._optimizers)
+            self._proportion = float(second / first) if first else 1.0
+        generators.learning_rate = float(value)
+        critics.learning_rate = float(value) * self._proportion
 
     @property
     def variables(self):
@@ -325,9 +327,9 @@ def _on_arrays(loss):
 
 def check_networks(generator, critic, kind):
     """The one check of a variant's networks; TypeError or ValueError says what is wrong."""
-    networks.check("generator", generator)
-    if kind is not None:
-        networks.check("critic", critic)
+    parts = {"generator": generator} | ({} if kind is None else {"critic": critic})
+    for name, network in parts.items():
+        networks.check_float32(name, networks.check(name, network))
     if len(generator.input_shape) != 2:
         raise ValueError(
             f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"

@@ -15,7 +15,7 @@ class Autoencoder(LikelihoodModel):
     Args:
       network: from data ``(n, ...)`` to data of the same shape, with layers "encoder" and
         "decoder", both models.
-      **options: those of `LikelihoodModel`.
+      **options: ``seed``, ``name`` of the base class.
 
     Raises:
       ValueError: a network without these two layers, or one that changes the shape.
