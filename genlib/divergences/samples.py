@@ -13,7 +13,7 @@ from scipy.spatial.distance import cdist
 
 from genlib import validate
 from genlib.divergences import costs, kernels
-from genlib.divergences.routes import power_root, stateless_seed, wasserstein_order
+from genlib.divergences._shared import power_root, stateless_seed, wasserstein_order
 
 _WHOLE = 2**22  # entries of a Gram matrix held at once: 16 MB in float32
 _SCALINGS = 20  # Sinkhorn's updates by scaling for each one in the log domain
