@@ -1,8 +1,8 @@
 """The f-divergences, in nats: kl, js, total_variation, hellinger, chi2.
 
 Each is ``int g(p, q) dx`` with an integrand ``g >= 0``, written here in terms of log p and log q
-so that a far tail neither underflows nor gives NaN. One integrand serves both routes: summed over
-atoms, integrated over the line.
+so that a far tail neither underflows nor gives NaN. It is homogeneous, ``g(tp, tq) = t g(p, q)``:
+the same integrand is summed over atoms and, over the line, over densities times their weights.
 """
 
 import math
@@ -10,8 +10,10 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from genlib.divergences import forms, gaussian, line, routes
-from genlib.divergences.kernels import safe_sqrt
+from genlib.divergences import _quadrature, gaussian
+from genlib.divergences._estimate import Pair, draw, mean_and_stderr, root
+from genlib.divergences._measure import LOG_ZERO, safe_log
+from genlib.divergences.roots import safe_sqrt
 
 
 def kl(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -27,21 +29,23 @@ def kl(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     Returns a scalar tensor, differentiable in the distributions' parameters. ValueError or
     TypeError names an argument that is not of this kind. Kullback and Leibler 1951.
     """
-    p, q, dtype = forms.pair(p, q)
+    pair = Pair(p, q)
 
     def registered():
+        if pair.gaussians:
+            return gaussian.kl(*pair.gaussians[0], *pair.gaussians[1])
         try:
-            return tfd.kl_divergence(p, q)
+            return tfd.kl_divergence(pair.p.dist, pair.q.dist)
         except NotImplementedError:
             return None
 
     def monte_carlo(n, seed):
-        x, weights = routes.draw(p, n, seed)
-        log_p, log_q = routes.log_densities(p, q, x)
-        ratio = tf.where(log_q <= line.NOTHING, tf.constant(math.inf, x.dtype), log_p - log_q)
-        return routes.mean_and_stderr(weights * ratio)
+        x, weights = draw(pair.p, n, seed)
+        log_p, log_q = pair.log_ratio_parts(x)
+        ratio = tf.where(log_q <= LOG_ZERO, tf.constant(math.inf, x.dtype), log_p - log_q)
+        return mean_and_stderr(weights * ratio)
 
-    return _evaluate(p, q, dtype, _kl, math.inf, registered, monte_carlo,
+    return _evaluate(pair, _kl, registered, monte_carlo,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -50,12 +54,12 @@ def js(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 
     Arguments, result and errors as in `kl`. Lin 1991.
     """
-    p, q, dtype = forms.pair(p, q)
+    pair = Pair(p, q)
 
     def integrand(share):  # of p in p + q
         return math.log(2) + _x_log_x(share) + _x_log_x(1 - share)
 
-    return _evaluate(p, q, dtype, _js, math.log(2), None, _symmetric(p, q, integrand),
+    return _evaluate(pair, _js, None, _symmetric(pair, integrand),
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -64,9 +68,9 @@ def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=
 
     Arguments, result and errors as in `kl`.
     """
-    p, q, dtype = forms.pair(p, q)
-    monte_carlo = _symmetric(p, q, lambda share: tf.abs(2 * share - 1))
-    return _evaluate(p, q, dtype, _total_variation, 1.0, None, monte_carlo,
+    pair = Pair(p, q)
+    monte_carlo = _symmetric(pair, lambda share: tf.abs(2 * share - 1))
+    return _evaluate(pair, _total_variation, None, monte_carlo,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -76,19 +80,19 @@ def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, retur
     The square is the f-divergence. At P = Q the distance has a kink; its gradient there is given
     as 0. Other arguments, result and errors as in `kl`.
     """
-    p, q, dtype = forms.pair(p, q)
+    pair = Pair(p, q)
 
     def both_gaussian():
-        a, b = forms.gaussian(p), forms.gaussian(q)
-        return finish(gaussian.hellinger_squared(*a, *b)) if a and b else None
+        parts = pair.gaussians
+        return gaussian.hellinger_squared(*parts[0], *parts[1]) if parts else None
 
     def monte_carlo(n, seed):
-        integrand = _symmetric(p, q, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
+        integrand = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
         estimate = integrand(n, seed)
-        return estimate if squared else routes.root(*estimate)
+        return estimate if squared else root(*estimate)
 
     finish = tf.identity if squared else safe_sqrt
-    return _evaluate(p, q, dtype, _hellinger_squared, 1.0, both_gaussian, monte_carlo, finish,
+    return _evaluate(pair, _hellinger_squared, both_gaussian, monte_carlo, finish,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -98,18 +102,18 @@ def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     Its Monte Carlo estimate, ``E_Q (p/q - 1)^2``, is wild where p has the heavier tails: trust the
     standard error only where q covers p well. Arguments, result and errors as in `kl`.
     """
-    p, q, dtype = forms.pair(p, q)
+    pair = Pair(p, q)
 
     def both_gaussian():
-        a, b = forms.gaussian(p), forms.gaussian(q)
-        return gaussian.chi2(*a, *b) if a and b else None
+        parts = pair.gaussians
+        return gaussian.chi2(*parts[0], *parts[1]) if parts else None
 
     def monte_carlo(n, seed):
-        x, weights = routes.draw(q, n, seed)
-        log_p, log_q = routes.log_densities(p, q, x)
-        return routes.mean_and_stderr(weights * tf.math.expm1(log_p - log_q) ** 2)
+        x, weights = draw(pair.q, n, seed)
+        log_p, log_q = pair.log_ratio_parts(x)
+        return mean_and_stderr(weights * tf.math.expm1(log_p - log_q) ** 2)
 
-    return _evaluate(p, q, dtype, _chi2, math.inf, both_gaussian, monte_carlo,
+    return _evaluate(pair, _chi2, both_gaussian, monte_carlo,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -117,15 +121,16 @@ def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 
 
 def _kl(log_p, log_q):
-    p, q = tf.exp(log_p), tf.exp(log_q)
-    infinite = (p > 0) & (log_q <= line.NOTHING)
-    value = p * (log_p - tf.where(infinite, log_p, log_q)) - p + q
-    return tf.where(infinite, tf.constant(math.inf, value.dtype), value)
+    p, q, log_ratio = tf.exp(log_p), tf.exp(log_q), log_p - log_q
+    up, down = tf.clip_by_value(log_ratio, 0, 1e300), tf.clip_by_value(log_ratio, -1e300, 0)
+    value = p * (up + tf.math.expm1(-up)) + q * (down * tf.exp(down) - tf.math.expm1(down))
+    infinite = (log_q <= LOG_ZERO) & (log_p > -700)
+    return tf.where(infinite, tf.constant(math.inf, value.dtype), tf.maximum(value, 0))
 
 
 def _js(log_p, log_q):
     log_r = tf.reduce_logsumexp(tf.stack([log_p, log_q]), 0) - math.log(2)
-    return (tf.exp(log_p) * (log_p - log_r) + tf.exp(log_q) * (log_q - log_r)) / 2
+    return (_kl(log_p, log_r) + _kl(log_q, log_r)) / 2
 
 
 def _total_variation(log_p, log_q):
@@ -140,63 +145,44 @@ def _chi2(log_p, log_q):
     return (tf.exp(log_p - log_q / 2) - tf.exp(log_q / 2)) ** 2
 
 
-def _evaluate(p, q, dtype, integrand, disjoint, closed_form, monte_carlo, finish=tf.identity,
-              **options):  # fmt: skip
-    """Offer the routes an f-divergence has; ``disjoint`` is its value on disjoint supports."""
+def _evaluate(pair, integrand, gaussian_form, monte_carlo, finish=tf.identity, **options):
+    """Offer the routes an f-divergence has."""
+    bounded = integrand not in (_kl, _chi2)
 
-    def exact():
-        if forms.is_discrete(p) and forms.is_discrete(q):
-            weights_p, weights_q = _merge(forms.atoms(p), forms.atoms(q))
-            value = integrand(line.safe_log(weights_p), line.safe_log(weights_q))
-            return finish(tf.reduce_sum(value))
-        if forms.is_discrete(p) or forms.is_discrete(q):  # atoms are a null set of a density
-            return tf.constant(disjoint, tf.float64)
-        return closed_form() if closed_form else None
-
-    def on_line(x):
-        return integrand(line.log_density(p, x), line.log_density(q, x))
+    def closed_form():
+        if pair.listed:
+            _, log_p, log_q = pair.atoms
+            return finish(tf.reduce_sum(integrand(log_p, log_q)))
+        if pair.apart:  # each is a null set of the other
+            none, one = (
+                tf.constant([LOG_ZERO, 0.0], tf.float64),
+                tf.constant([0.0, LOG_ZERO], tf.float64),
+            )
+            return finish(tf.reduce_sum(integrand(none, one)))
+        value = gaussian_form() if gaussian_form else None
+        return value if value is None else finish(value)
 
     def quadrature():
-        if not routes.on_line(p, q) or forms.is_discrete(p) or forms.is_discrete(q):
+        if pair.apart:
             return None
         if integrand is _total_variation:
-            return line.integrate_absolute(half_gap, p, q)
-        return finish(line.integrate(on_line, p, q))
+            grid = pair.line.split_at_turns(lambda grid: grid.log_p - grid.log_q)
+        else:
+            grid = pair.line.refined(lambda grid: integrand(grid.log_p, grid.log_q))
+        parts = integrand(grid.log_p, grid.log_q), integrand(grid.atoms_p, grid.atoms_q)
+        return finish(_quadrature.total(grid, *parts, bounded=bounded))
 
-    def half_gap(x):
-        return (tf.exp(line.log_density(p, x)) - tf.exp(line.log_density(q, x))) / 2
-
-    if forms.is_discrete(p) != forms.is_discrete(q):
-        monte_carlo = None  # a probability and a density have no ratio
-    exact_routes = {"closed_form": exact, "quadrature": quadrature}
-    return routes.evaluate(p, q, dtype, exact_routes, monte_carlo, **options)
+    return pair.evaluate(closed_form, quadrature, None if pair.apart else monte_carlo, **options)
 
 
-def _merge(a, b):
-    """Return both distributions' probabilities over the union of their atoms."""
-    values = tf.concat([a[0], b[0]], 0)
-    same = tf.reduce_all(values[:, None] == values[None], -1)
-    first = ~tf.reduce_any(
-        tf.linalg.set_diag(_lower(same), tf.zeros(tf.shape(values)[:1], bool)), 1
-    )
-    table = tf.cast(same & first[:, None], tf.float64)
-    split = tf.shape(a[0])[0]
-    return tf.linalg.matvec(table[:, :split], a[1]), tf.linalg.matvec(table[:, split:], b[1])
-
-
-def _lower(matrix):
-    return tf.linalg.band_part(matrix, -1, 0)
-
-
-def _symmetric(p, q, integrand):
+def _symmetric(pair, integrand):
     """Estimate ``int r h(p/(p+q)) dx``, r = (p+q)/2, from half P and half Q: h is bounded."""
 
     def monte_carlo(n, seed):
         estimates = []
-        for dist, half in zip((p, q), tf.unstack(tf.random.split(seed)), strict=True):
-            x, weights = routes.draw(dist, n, half)
-            log_p, log_q = routes.log_densities(p, q, x)
-            estimates.append(routes.mean_and_stderr(weights * integrand(tf.sigmoid(log_p - log_q))))
+        for x, weights in pair.draw(n, seed):
+            log_p, log_q = pair.log_ratio_parts(x)
+            estimates.append(mean_and_stderr(weights * integrand(tf.sigmoid(log_p - log_q))))
         (mean_p, error_p), (mean_q, error_q) = estimates
         return (mean_p + mean_q) / 2, safe_sqrt(error_p**2 + error_q**2) / 2
 
@@ -204,4 +190,4 @@ def _symmetric(p, q, integrand):
 
 
 def _x_log_x(x):
-    return x * line.safe_log(x)
+    return x * tf.maximum(safe_log(x), -1e30)

@@ -4,7 +4,16 @@ import math
 
 import tensorflow as tf
 
-from genlib.divergences.kernels import safe_sqrt
+from genlib.divergences.roots import safe_sqrt
+
+
+def kl(mean_p, cov_p, mean_q, cov_q):
+    """Return ``KL(P||Q)``; summed by eigenvalues of ``cov_q^-1 cov_p``, so that none is lost."""
+    factor = tf.linalg.cholesky(cov_q)
+    half = tf.linalg.triangular_solve(factor, tf.linalg.cholesky(cov_p))
+    shift = tf.linalg.triangular_solve(factor, (mean_p - mean_q)[:, None])
+    spread = tf.linalg.eigvalsh(tf.matmul(half, half, transpose_b=True)) - 1
+    return (tf.reduce_sum(spread - tf.math.log1p(spread)) + tf.reduce_sum(shift**2)) / 2
 
 
 def hellinger_squared(mean_p, cov_p, mean_q, cov_q):

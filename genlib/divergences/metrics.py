@@ -1,8 +1,15 @@
 """Distances that see how far apart mass lies: wasserstein, cramer, energy, mmd."""
 
+import math
+
 import tensorflow as tf
 
-from genlib.divergences import forms, gaussian, kernels, line, routes, samples
+from genlib.divergences import _quadrature, gaussian, kernels, samples
+from genlib.divergences._estimate import Pair, mean_and_stderr, root
+from genlib.divergences._measure import LOG_ZERO, safe_log
+from genlib.divergences._quadrature import LEAST
+from genlib.divergences._shared import wasserstein_order
+from genlib.divergences.roots import safe_root
 
 _BATCH = 500  # points of each side in one exact transport problem
 
@@ -17,39 +24,37 @@ def wasserstein(p, q, order=1, *, method="auto", n=10_000, seed=None, return_std
 
     ``order`` is a number of at least 1. Other arguments, result and errors as in `kl`.
     """
-    order = routes.wasserstein_order(order)
-    p, q, dtype = forms.pair(p, q)
+    order = wasserstein_order(order)
+    pair = Pair(p, q)
 
-    def exact():
-        if forms.is_discrete(p) and forms.is_discrete(q):
-            return _transport(forms.atoms(p), forms.atoms(q), order)
-        a, b = forms.gaussian(p), forms.gaussian(q)
-        if a and b and order == 2:
-            return gaussian.wasserstein2(*a, *b)
-        if a and b and order == 1 and p.event_shape.rank == 0:
-            return gaussian.wasserstein1(*a, *b)
+    def closed_form():
+        if pair.listed:
+            values, *log_masses = pair.atoms
+            return _transport(values, values, order, *map(tf.exp, log_masses))
+        parts = pair.gaussians
+        if parts and order == 2:
+            return gaussian.wasserstein2(*parts[0], *parts[1])
+        if parts and order == 1 and pair.scalar:
+            return gaussian.wasserstein1(*parts[0], *parts[1])
         return None
 
     def quadrature():
-        if not routes.on_line(p, q):
-            return None
         if order == 1:
-            return line.integrate_absolute(lambda x: line.cdf_gap(p, q, x), p, q)
-        total = line.integrate_quantiles(lambda x, y: tf.abs(x - y) ** order, p, q)
-        return routes.power_root(total, order)
+            grid = pair.line.split_at_turns(_quadrature.cdf_gap)
+            parts = tf.abs(_quadrature.cdf_gap(grid)) * grid.widths
+            return _quadrature.total(grid, parts)
+        return _by_quantiles(pair, order)
 
     def monte_carlo(n, seed):
         size = min(n // 2, _BATCH)
         values = []
         for one in tf.unstack(tf.random.split(seed, n // size)):
-            x, y = (routes.draw(d, size, s)[0] for d, s in zip((p, q), _two(one), strict=True))
-            equal = tf.fill([size], tf.constant(1 / size, tf.float64))
-            values.append(_transport((x, equal), (y, equal), order))
-        return routes.mean_and_stderr(tf.stack(values))
+            (x, _), (y, _) = pair.draw(size, one)
+            values.append(_transport(x, y, order))
+        return mean_and_stderr(tf.stack(values))
 
-    exact_routes = {"closed_form": exact, "quadrature": quadrature}
-    return routes.evaluate(p, q, dtype, exact_routes, monte_carlo,
-                           method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return pair.evaluate(closed_form, quadrature, monte_carlo,
+                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
 def cramer(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -68,31 +73,29 @@ def energy(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     Closed form for 1-D Gaussians, their mixtures, and atoms. Arguments, result and errors as in
     `kl`. Szekely and Rizzo 2013, "Energy statistics".
     """
-    p, q, dtype = forms.pair(p, q)
+    pair = Pair(p, q)
 
-    def exact():
-        if forms.is_discrete(p) and forms.is_discrete(q):
-            return _quadratic_form(forms.atoms(p), forms.atoms(q), kernels.negative_distance)
-        a, b = forms.gaussian_mixture(p), forms.gaussian_mixture(q)
-        return gaussian.energy(a, b) if a and b and p.event_shape.rank == 0 else None
+    def closed_form():
+        if pair.listed:
+            return _self_energy(*_signed(pair.atoms), kernels.negative_distance)
+        parts = pair.gaussian_mixtures
+        return gaussian.energy(*parts) if parts and pair.scalar else None
 
     def quadrature():
-        if not routes.on_line(p, q):
-            return None
-        return line.integrate(lambda x: 2 * line.cdf_gap(p, q, x) ** 2, p, q)
+        grid = pair.line.refined()
+        return _quadrature.total(grid, 2 * _quadrature.cdf_gap(grid) ** 2 * grid.widths)
 
     def monte_carlo(n, seed):
-        (x, a), (x2, a2), (y, b), (y2, b2) = _four(p, q, n, seed)
+        (x, a), (x2, a2), (y, b), (y2, b2) = pair.draw(n, seed, "ppqq")
 
         def length(z):
             return kernels.safe_sqrt(tf.reduce_sum(z**2, -1))
 
         across = a * b * length(x - y) + a2 * b2 * length(x2 - y2)
-        return routes.mean_and_stderr(across - a * a2 * length(x - x2) - b * b2 * length(y - y2))
+        return mean_and_stderr(across - a * a2 * length(x - x2) - b * b2 * length(y - y2))
 
-    exact_routes = {"closed_form": exact, "quadrature": quadrature}
-    return routes.evaluate(p, q, dtype, exact_routes, monte_carlo,
-                           method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return pair.evaluate(closed_form, quadrature, monte_carlo,
+                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
 def mmd(
@@ -108,35 +111,28 @@ def mmd(
     kernel = kernel or kernels.rbf(1.0)
     if not callable(kernel):
         raise ValueError(f"kernel must be a callable k(x, y) or None; got {kernel!r}")
-    p, q, dtype = forms.pair(p, q)
+    pair = Pair(p, q)
     finish = tf.identity if squared else kernels.safe_sqrt
 
-    def exact():
-        if forms.is_discrete(p) and forms.is_discrete(q):
-            return finish(_quadratic_form(forms.atoms(p), forms.atoms(q), kernel))
-        a, b = forms.gaussian_mixture(p), forms.gaussian_mixture(q)
-        if a and b and isinstance(kernel, kernels.rbf):
-            return finish(gaussian.mmd_squared(a, b, kernel.bandwidths))
+    def closed_form():
+        if pair.listed:
+            return finish(_self_energy(*_signed(pair.atoms), kernel))
+        parts = pair.gaussian_mixtures
+        if parts and isinstance(kernel, kernels.rbf):
+            return finish(gaussian.mmd_squared(*parts, kernel.bandwidths))
         return None
 
     def quadrature():
-        if not routes.on_line(p, q):
-            return None
-        x, weights = line.nodes(p, q, per_panel=8)
-        values, masses = [x[:, None]], [tf.zeros_like(x)]
-        for dist, sign in ((p, 1.0), (q, -1.0)):  # the signed measure P - Q: a density and atoms
-            if forms.is_discrete(dist):
-                points, probs = forms.atoms(dist)
-                values.append(points)
-                masses.append(sign * probs)
-            else:
-                masses[0] += sign * weights * tf.exp(line.log_density(dist, x))
-        return finish(_self_energy(tf.concat(values, 0), tf.concat(masses, 0), kernel))
+        grid = pair.line.grid(pair.line.refined().edges, points=8)
+        points, *log_masses = grid.points(), *grid.masses()
+        real = tf.maximum(*log_masses) > -40
+        kept = [tf.boolean_mask(t, real) for t in (points, *log_masses)]
+        return finish(_self_energy(*_signed(kept), kernel))
 
     def monte_carlo(n, seed):
         blocks, size = n // 100, 100
-        pairs = _two_samples(p, q, blocks * size, seed)
-        drawn = [tf.reshape(t, [blocks, size, -1]) for pair in pairs for t in pair]
+        drawn = [tf.reshape(t, [blocks, size, -1])
+                 for one in pair.draw(blocks * size, seed) for t in one]  # fmt: skip
 
         def u_statistic(block):
             x, a, y, b = block
@@ -151,39 +147,81 @@ def mmd(
         def every_block():
             return tf.map_fn(u_statistic, drawn, fn_output_signature=tf.float64)
 
-        estimate = routes.mean_and_stderr(every_block())
-        return estimate if squared else routes.root(*estimate)
+        estimate = mean_and_stderr(every_block())
+        return estimate if squared else root(*estimate)
 
-    exact_routes = {"closed_form": exact, "quadrature": quadrature}
-    return routes.evaluate(p, q, dtype, exact_routes, monte_carlo,
-                           method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
-
-
-def _transport(a, b, order):
-    """Return W_p between weighted points (values (k, d), weights (k,))."""
-    if a[0].shape[-1] == 1:
-        return samples.wasserstein_1d(a[0], b[0], order, a[1], b[1])
-    cost = kernels.distances(a[0], b[0]) ** order
-    return routes.power_root(samples.emd(a[0], b[0], cost, a[1], b[1]), order)
+    return pair.evaluate(closed_form, quadrature, monte_carlo,
+                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
-def _quadratic_form(a, b, kernel):
-    """Return ``sum_ij h_i h_j k(z_i, z_j)``, h the signed measure P - Q on both sets of atoms."""
-    return _self_energy(tf.concat([a[0], b[0]], 0), tf.concat([a[1], -b[1]], 0), kernel)
+def _by_quantiles(pair, order):
+    """Return ``(int_0^1 |F^-1 - G^-1|^p du)^(1/p)``; powers in the log: a high one would overflow.
+
+    The integral runs over the mass of one measure, x = F^-1(u), if possible one without atoms;
+    panels end where those of the other do.
+    """
+    names = "qp" if pair.p.discrete else "pq"
+
+    def sums(grid):
+        masses = ((getattr(grid, f"log_{z}"), getattr(grid, f"atoms_{z}")) for z in names)
+        return [_quadrature.running(grid, *map(tf.exp, mass)) for mass in masses]
+
+    def log_gap(grid, other, x, levels):
+        partner = tf.reshape(
+            other.inverse(grid, *(tf.reshape(t, [-1]) for t in levels)), tf.shape(x)
+        )
+        # So far out that both agree to rounding, the gap is not known, and no mass is left.
+        known = tf.abs(x - partner) > 1e-6 * tf.abs(x)
+        return safe_log(
+            tf.where(known | (tf.abs(x) < 1e3 * pair.line.span), tf.abs(x - partner), 0)
+        )
+
+    def in_panels(grid):
+        own, other = sums(grid)
+        log_mass = getattr(grid, f"log_{names[0]}")
+        gap = log_gap(grid, other, grid.x, own.at_points())
+        return log_mass, tf.where(log_mass > LEAST, log_mass + order * gap, LOG_ZERO)
+
+    def parts(grid):
+        logs = tf.stop_gradient(in_panels(grid)[1])
+        return tf.exp(logs - tf.reduce_max(logs))
+
+    def in_atoms(grid):
+        own, other = sums(grid)
+        x, u, mass = _quadrature.cells(grid, own, other)
+        return tf.maximum(safe_log(mass) + order * log_gap(grid, other, x, (u, 1 - u)), LOG_ZERO)
+
+    grid = pair.line.refined(deep=True)
+    own, other = sums(grid)
+    edges = tf.concat([grid.edges, tf.stop_gradient(own.inverse(grid, *other.levels()))], 0)
+    grid = pair.line.refined(parts, edges=tf.sort(edges), deep=True)
+    log_mass, logs = in_panels(grid)
+    atoms = in_atoms(grid) if pair.line.has_atoms else tf.zeros([0], tf.float64)
+    top = tf.stop_gradient(tf.reduce_max(tf.concat([tf.reshape(logs, [-1]), atoms], 0)))
+    value = tf.reduce_sum(tf.exp(logs - top)) + tf.reduce_sum(tf.exp(atoms - top))
+    same = top < LOG_ZERO / 2  # no mass moves
+    result = tf.exp((tf.where(same, 0, top) + tf.math.log(value)) / order)
+    # What the least masses share: an infinite value where they lie far out, else a lost one.
+    least = tf.reduce_sum(tf.where(log_mass < LEAST + 50, tf.exp(logs - top), 0)) > 0.01 * value
+    far = tf.reduce_max(tf.where(log_mass > LEAST, tf.abs(grid.x), 0)) > 1e15 * pair.line.width
+    lost = tf.where(far, tf.constant(math.inf, tf.float64), math.nan)
+    return tf.where(same, 0, tf.where(least, lost, result))
+
+
+def _transport(x, y, order, x_weights=None, y_weights=None):
+    """Return W_p between points x (k, d) and y (l, d), weighted or not."""
+    if x.shape.rank == 1 or x.shape[-1] == 1:
+        return samples.wasserstein_1d(x, y, order, x_weights, y_weights)
+    cost = kernels.distances(x, y) ** order
+    return safe_root(samples.emd(x, y, cost, x_weights, y_weights), order)
+
+
+def _signed(found):
+    """Return points (k, d) and the signed masses P - Q there from points and two log-masses."""
+    points, log_p, log_q = found
+    return tf.reshape(points, [tf.size(log_p), -1]), tf.exp(log_p) - tf.exp(log_q)
 
 
 def _self_energy(points, masses, kernel):
+    """Return ``sum_ij h_i h_j k(z_i, z_j)``."""
     return tf.reduce_sum(masses * tf.linalg.matvec(kernel(points, points), masses))
-
-
-def _two(seed):
-    return tf.unstack(tf.random.split(seed))
-
-
-def _two_samples(p, q, n, seed):
-    return [routes.draw(d, n, s) for d, s in zip((p, q), _two(seed), strict=True)]
-
-
-def _four(p, q, n, seed):
-    return [routes.draw(d, n, s) for d, s in
-            zip((p, p, q, q), tf.unstack(tf.random.split(seed, 4)), strict=True)]  # fmt: skip

@@ -14,8 +14,8 @@ from scipy.spatial.distance import cdist
 
 from genlib import memory, validate
 from genlib.divergences import costs, kernels
+from genlib.divergences._shared import stateless_seed, wasserstein_order
 from genlib.divergences.roots import power_mean
-from genlib.divergences.routes import stateless_seed, wasserstein_order
 
 _SCALINGS = 20  # Sinkhorn's updates by scaling for each one in the log domain
 

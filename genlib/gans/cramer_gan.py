@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.divergences.kernels import safe_sqrt
+from genlib.divergences.roots import safe_sqrt
 from genlib.gans import penalties
 from genlib.gans.base import AdversarialModel
 

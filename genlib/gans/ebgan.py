@@ -14,7 +14,7 @@ one within it. The pull-away term (section 2.4; the paper's EBGAN-PT) keeps samp
 import tensorflow as tf
 
 from genlib import validate
-from genlib.divergences.kernels import safe_sqrt
+from genlib.divergences.roots import safe_sqrt
 from genlib.gans.base import AdversarialModel
 
 

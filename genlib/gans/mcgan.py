@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from genlib import validate
-from genlib.divergences.kernels import safe_sqrt
+from genlib.divergences.roots import safe_sqrt
 from genlib.gans.base import AdversarialModel
 from genlib.gans.penalties import SMOOTHING
 from genlib.gans.wgan import clip_weights

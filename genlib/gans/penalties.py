@@ -7,7 +7,7 @@ that, and `refuse_batch_norm` says so before any training.
 
 import tensorflow as tf
 
-from genlib.divergences.kernels import safe_sqrt
+from genlib.divergences.roots import safe_sqrt
 
 #: Added to a squared length under a root, which then is smooth at 0.
 SMOOTHING = 1e-12
