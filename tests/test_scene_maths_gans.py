@@ -361,7 +361,7 @@ def test_the_mean_push_goes_down_the_loss(rng, name):
     data, scale, mean = rng.uniform(-3, 3), rng.uniform(0.3, 1.5), rng.uniform(-2, 2)
     said = numbers("cramer_surrogate", data=data, place=mean, scale=scale)
     after, before = l38.losses(mean + np.array([1e-4, -1e-4]), data, scale)[name]
-    # A sample is drawn twice in the loss, and moved once by the push: the mean push within Q is 0.
+    # What pushes the samples of Q apart cancels in the mean.
     assert said[f"mean push, {name}"] == pytest.approx((before - after) / 2e-4, abs=1e-3)
 
 
