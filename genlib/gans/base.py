@@ -233,14 +233,15 @@ class AdversarialModel(CompiledModel):
 
     def update_critic(self, real):
         """Go down the critic's loss: ``{log name: scalar}``, and the generated samples."""
-        fake = self.generate(tf.shape(real)[0])
+        fake, logs = self.generate(tf.shape(real)[0]), {}
 
         def objective():
             loss = self.critic_loss(real, fake)
+            logs.update(self._take_reported())
             return loss + self.r1 / 2 * penalties.r1(self.critic, real) if self.r1 else loss
 
-        loss = minimise(self.critic_optimizer, self.critic_variables, objective)
-        return {"critic_loss": loss} | self._take_reported(), fake
+        logs["critic_loss"] = minimise(self.critic_optimizer, self.critic_variables, objective)
+        return logs, fake
 
     def generator_step(self, real):
         """One update of the generator, with as many generated samples as ``real`` has."""
@@ -251,14 +252,17 @@ class AdversarialModel(CompiledModel):
 
     def update_generator(self, real):
         """Go down the generator's loss: ``{log name: scalar}``, and the generated samples."""
-        made = []  # inside, so that gradients reach them
+        made, logs = [], {}
 
         def objective():
-            made.append(self.generate(tf.shape(real)[0]))
-            return self.generator_loss(real, made[0])
+            made.append(self.generate(tf.shape(real)[0]))  # here, so that gradients reach it
+            loss = self.generator_loss(real, made[0])
+            logs.update(self._take_reported())
+            return loss
 
-        loss = minimise(self.generator_optimizer, self.generator.trainable_variables, objective)
-        return {"generator_loss": loss} | self._take_reported(), made[0]
+        variables = self.generator.trainable_variables
+        logs["generator_loss"] = minimise(self.generator_optimizer, variables, objective)
+        return logs, made[0]
 
     def generate(self, n):
         """``n`` samples in training mode, from latents that a checkpoint can repeat."""
