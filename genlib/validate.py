@@ -1,7 +1,6 @@
 """Checks of arguments. Each message names the argument, what was given and what is accepted."""
 
 import math
-import operator
 from collections.abc import Collection
 
 import numpy as np
@@ -25,15 +24,11 @@ def count(name: str, value: int, minimum: int = 1) -> int:
 
 
 def seed(name: str, value):
-    """Return ``value``, a number as an int; ValueError unless None, whole, or a generator."""
+    """Return ``value``; ValueError unless None, a whole number below 2^32, or a generator."""
     if value is None or hasattr(value, "next"):  # keras.random.SeedGenerator
         return value
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise ValueError(
-            f"{name} must be None, a whole number or a keras.random.SeedGenerator; got {value!r}"
-        ) from error
+    wanted = "None, a whole number from 0 to 2^32 - 1 or a keras.random.SeedGenerator"
+    return int(_number(name, value, lambda v: 0 <= v < 2**32 and v == int(v), wanted))
 
 
 def choice(name: str, value: str, accepted: Collection[str]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from tensorflow_probability import distributions as tfd
 
 from genlib import divergences as dv
-from genlib.divergences import properties as pr
+from genlib.lectures import properties as pr
 
 X = np.array([0, 0.5, 1.5, 3.5, 4])
 OWN = {

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from genlib import validate
-from genlib.divergences._measure import LOG_ZERO, Measure
+from genlib.divergences._measure import LOG_ZERO, Measure, where
 from genlib.divergences._quadrature import Line, check_mass, common_atoms
 from genlib.divergences._shared import stateless_seed
 from genlib.divergences.roots import safe_sqrt
@@ -126,7 +126,7 @@ def mean_and_stderr(values):
     count = tf.cast(tf.size(values), values.dtype)
     mean = tf.reduce_mean(values)
     infinite = tf.math.is_inf(mean)
-    gaps = tf.where(infinite, 0, values - tf.where(infinite, 0, mean))
+    gaps = where(infinite, 0, values - where(infinite, 0, mean))
     return mean, safe_sqrt(tf.reduce_sum(gaps**2) / (count - 1) / count)
 
 

@@ -140,8 +140,14 @@ def log_probs(dist):
 
 def safe_log(x):
     """Return log x, `LOG_ZERO` where x is 0."""
-    zero = x <= 0
+    zero = x <= 0  # NaN is not: it stays NaN
     return tf.where(zero, LOG_ZERO, tf.math.log(tf.where(zero, 1, x)))
+
+
+def where(condition, a, b):
+    """Return ``tf.where`` in float64: of two bare numbers it makes float32 or integers."""
+    a, b = (tf.convert_to_tensor(v, tf.float64) for v in (a, b))
+    return tf.where(condition, a, b)
 
 
 def support(dist):
@@ -164,7 +170,7 @@ def support(dist):
     ends = [tf.broadcast_to(tf.cast(end, tf.float64), dist.batch_shape) for end in ends]
     low, high = tf.minimum(*ends), tf.maximum(*ends)  # a bijector may decrease
     unknown = tf.math.is_nan(low - high) | (low == high)
-    return tf.where(unknown, -math.inf, low), tf.where(unknown, math.inf, high)
+    return where(unknown, -math.inf, low), where(unknown, math.inf, high)
 
 
 def quantiles(dist):
@@ -240,8 +246,11 @@ def _gaussians(leaf):
     covariance = tf.broadcast_to(covariance, tf.concat([tf.shape(mean), [width]], 0))
     mean = tf.broadcast_to(mean, tf.concat([tf.shape(leaf.log_weight), [width]], 0))
     covariance = tf.broadcast_to(covariance, tf.concat([tf.shape(mean), [width]], 0))
-    parts = (tf.reshape(tf.exp(leaf.log_weight), [leaf.log_weight.shape.num_elements()]),
-             tf.reshape(mean, [count, width]), tf.reshape(covariance, [count, width, width]))  # fmt: skip
+    parts = (
+        tf.reshape(tf.exp(leaf.log_weight), [leaf.log_weight.shape.num_elements()]),
+        tf.reshape(mean, [count, width]),
+        tf.reshape(covariance, [count, width, width]),
+    )
     return tuple(tf.cast(t, tf.float64) for t in parts)
 
 
@@ -299,7 +308,7 @@ def _count_ends(dist):
 
 
 def integers_between(low, high, titles):
-    """Return all integers from low to high, and somewhat above; ValueError if there are too many."""
+    """Return all integers from low to somewhat above high; ValueError if there are too many."""
     count = high - low + 1
     if tf.executing_eagerly() and count > _MOST:
         raise ValueError(

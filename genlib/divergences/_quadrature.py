@@ -17,6 +17,7 @@ from genlib.divergences._measure import (
     integers_between,
     quantiles,
     safe_log,
+    where,
 )
 
 _POINTS = 16  # in a panel
@@ -97,7 +98,7 @@ class Line:
         for end, side in self.strips:
             edges += [end, end + side * self._strip_width(end)]
         if self.strips:
-            least = tf.reduce_min(tf.where(edges[0] == 0, math.inf, tf.abs(edges[0])))
+            least = tf.reduce_min(where(edges[0] == 0, math.inf, tf.abs(edges[0])))
             inwards = tf.maximum(least / tf.where(self.from_zero, _STRIDES, 1), 1e-290)
             edges += [inwards, -inwards]
         return tf.concat(edges, 0)
@@ -105,7 +106,7 @@ class Line:
     def _strip_width(self, end):
         """Return the distance from a support's end below which x cannot be told from it."""
         apart = tf.minimum(tf.abs(end) * 2.0**-26, self.width * 2.0**-20)
-        return tf.stop_gradient(tf.where(end == 0, 1e-290, apart))
+        return tf.stop_gradient(where(end == 0, 1e-290, apart))
 
     def grid(self, edges, points=_POINTS):
         """Return the `Grid` over sorted edges."""
@@ -153,9 +154,8 @@ class Line:
             hit = tf.cast(edges[:, None] == inner, tf.float64)
             shift += tf.linalg.matvec(hit, end - tf.stop_gradient(end))
             inside = (inner - (a + b) / 2) * side
-            w = tf.where(
-                tf.reduce_any((inside > 0) & (inside < self._strip_width(end)), 1)[:, None], 0, w
-            )
+            within = tf.reduce_any((inside > 0) & (inside < self._strip_width(end)), 1)
+            w = where(within[:, None], 0, w)
         ratio = (shift[1:, None] - shift[:-1, None]) / tf.where(b > a, b - a, 1)
         return x + shift[:-1, None] + (x - a) * ratio, safe_log(w) + ratio, log[:, 0]
 
@@ -221,7 +221,7 @@ class Line:
         return grid
 
     def split_at_turns(self, values, rounds=2):
-        """Return a refined grid with edges where ``values(grid)``, (panels, points), change sign."""
+        """Return a refined grid, edges where ``values(grid)``, (panels, points), change sign."""
         grid = self.refined()
         for _ in range(rounds):
             x, f = (tf.reshape(tf.stop_gradient(t), [-1]) for t in (grid.x, values(grid)))
@@ -240,7 +240,7 @@ def total(grid, parts, atom_parts=None, bounded=False):
         return value
     far = tf.reduce_sum(tf.where(grid.remote, parts, 0))
     far += tf.reduce_sum(tf.where(grid.remote_atoms, atom_parts, 0))
-    return tf.where(far > 0.01 * value + 1e-12, tf.constant(math.inf, tf.float64), value)
+    return where(far > 0.01 * value + 1e-12, math.inf, value)
 
 
 class Running(NamedTuple):
@@ -255,7 +255,8 @@ class Running(NamedTuple):
         """Return what lies below, and what lies above each point, (panels, points) each."""
         partial = self.parts @ _PARTIAL
         rest = tf.reduce_sum(self.parts, 1, keepdims=True) - partial
-        return self.left[:, None] + partial, self.right[:, None] + rest
+        below, above = self.left[:, None] + partial, self.right[:, None] + rest
+        return below, above
 
     def levels(self):
         """Return what lies below and above each panel's start, and then each panel's end."""
@@ -297,7 +298,7 @@ class Running(NamedTuple):
             moved = tf.clip_by_value(tf.stop_gradient(z - step), low, high)
             start, z = z, moved
         z = tf.stop_gradient(z) - (step - tf.stop_gradient(step))
-        z = tf.where(beyond, 1, z)
+        z = where(beyond, 1, z)
         a, b, log = (tf.gather(t, panel) for t in (grid.edges[:-1], grid.edges[1:], grid.log))
         return _place(a, b, z, log)
 
@@ -404,7 +405,7 @@ def _gathered(log_mass, index, count):
 
 
 def _live(leaf):
-    """Return panel edges, finite lower and upper ends, widths and medians of a leaf, each a vector."""
+    """Return a leaf's panel edges, finite lower and upper ends, widths and medians: vectors."""
     inner = quantiles(leaf.dist)
     width = inner[16] - inner[8]  # near the quartiles
     width = tf.where(width > 0, width, 1)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from genlib.divergences import _quadrature, gaussian, kernels, samples
 from genlib.divergences._estimate import Pair, mean_and_stderr, root
-from genlib.divergences._measure import LOG_ZERO, safe_log
+from genlib.divergences._measure import LOG_ZERO, safe_log, where
 from genlib.divergences._quadrature import LEAST
 from genlib.divergences._shared import wasserstein_order
 from genlib.divergences.roots import safe_root
@@ -179,7 +179,7 @@ def _by_quantiles(pair, order):
     def in_panels(grid):
         own, other = sums(grid)
         log_mass = getattr(grid, f"log_{names[0]}")
-        gap = log_gap(grid, other, grid.x, own.at_points())
+        gap = log_gap(grid, other, grid.x, (tf.maximum(t, 0) for t in own.at_points()))
         return log_mass, tf.where(log_mass > LEAST, log_mass + order * gap, LOG_ZERO)
 
     def parts(grid):
@@ -200,12 +200,12 @@ def _by_quantiles(pair, order):
     top = tf.stop_gradient(tf.reduce_max(tf.concat([tf.reshape(logs, [-1]), atoms], 0)))
     value = tf.reduce_sum(tf.exp(logs - top)) + tf.reduce_sum(tf.exp(atoms - top))
     same = top < LOG_ZERO / 2  # no mass moves
-    result = tf.exp((tf.where(same, 0, top) + tf.math.log(value)) / order)
+    result = tf.exp((where(same, 0, top) + tf.math.log(value)) / order)
     # What the least masses share: an infinite value where they lie far out, else a lost one.
     least = tf.reduce_sum(tf.where(log_mass < LEAST + 50, tf.exp(logs - top), 0)) > 0.01 * value
     far = tf.reduce_max(tf.where(log_mass > LEAST, tf.abs(grid.x), 0)) > 1e15 * pair.line.width
-    lost = tf.where(far, tf.constant(math.inf, tf.float64), math.nan)
-    return tf.where(same, 0, tf.where(least, lost, result))
+    lost = where(far, math.inf, math.nan)
+    return where(same, 0, tf.where(least, lost, result))
 
 
 def _transport(x, y, order, x_weights=None, y_weights=None):

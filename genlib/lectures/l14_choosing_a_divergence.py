@@ -8,7 +8,7 @@ from tensorflow_probability import distributions as tfd
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
-from genlib.divergences import properties
+from genlib.lectures import properties
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, dot, key, moving, panel, shade
