@@ -141,7 +141,8 @@ def log_probs(dist):
 def safe_log(x):
     """Return log x, `LOG_ZERO` where x is 0."""
     zero = x <= 0  # NaN is not: it stays NaN
-    return tf.where(zero, LOG_ZERO, tf.math.log(tf.where(zero, 1, x)))
+    one = tf.ones_like(x)
+    return tf.where(zero, LOG_ZERO * one, tf.math.log(tf.where(zero, one, x)))
 
 
 def where(condition, a, b):
