@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from genlib import gaussian, networks, validate
-from genlib.likelihood.base import LikelihoodModel, draws, fixed, normal, run
+from genlib.likelihood.base import LikelihoodModel, draws, fixed, normal
 
 
 class AffineCoupling(keras.layers.Layer):
@@ -16,20 +16,20 @@ class AffineCoupling(keras.layers.Layer):
 
     Args:
       mask: zeros and ones ``(dim,)``; where it is 1, x passes unchanged and steers the rest.
-      network: a Keras model ``(n, dim)`` to ``(n, 2 dim)``: log-scales, then shifts.
+      network: a Keras model or a function ``(n, dim)`` to ``(n, 2 dim)``: log-scales, then shifts.
       max_log_scale: ``|s|`` stays below it, through a tanh.
     """
 
     def __init__(self, mask, network, max_log_scale):
         super().__init__(dtype="float32")
-        self.mask = fixed(self, np.asarray(mask, np.float32), "mask")
+        self.mask = np.asarray(mask, np.float32)
         self.network = network
         self.max_log_scale = max_log_scale
         self.built = True
 
     def log_scale_and_shift(self, x):
         """s and t at x, each ``(n, dim)``, 0 where the mask is 1; they see the masked x alone."""
-        s, t = tf.split(run(self.network, x * self.mask), 2, axis=-1)
+        s, t = tf.split(tf.cast(self.network(x * self.mask), x.dtype), 2, axis=-1)
         s = self.max_log_scale * tf.tanh(s / self.max_log_scale)
         return s * (1 - self.mask), t * (1 - self.mask)
 
@@ -97,7 +97,9 @@ class RealNVP(LikelihoodModel):
         for i in range(validate.count("layers", layers)):
             mask = _random_half(dim, rng) if i % 2 == 0 else 1 - mask
             network = _coupling_network(dim, width, depth, int(rng.integers(2**31)))
-            self.flow.append(AffineCoupling(mask, network, bound))
+            layer = AffineCoupling(mask, network, bound)
+            layer.mask = fixed(layer, mask, "mask")  # drawn at random, so saved with the weights
+            self.flow.append(layer)
 
     def forward(self, x):
         """``(z, log|det dz/dx|)`` of points x, shapes ``(n, dim)`` and ``(n,)``."""
