@@ -14,10 +14,9 @@ import scipy.optimize
 import scipy.special
 import scipy.stats
 import tensorflow as tf
-from genlib.likelihood.bounds import LinearGaussian
 from tensorflow_probability import distributions as tfd
 
-from genlib import divergences, networks
+from genlib import divergences, experiments, networks
 from genlib.divergences import costs, kernels, samples
 from genlib.gans import BEGAN, GAN, LSGAN, MAGAN, WGANGP, CramerGAN, FisherGAN
 from genlib.gans.ebgan import pull_away
@@ -36,6 +35,7 @@ from genlib.lectures import l38_cramer_gan as l38
 from genlib.lectures import l39_fisher_gan as l39
 from genlib.lectures import l41_began as l41
 from genlib.lectures import l42_magan as l42
+from genlib.lectures.linear_gaussian import LinearGaussian
 from genlib.lectures.maths import mixture
 from genlib.widgets import explore
 
@@ -402,7 +402,9 @@ def test_least_pull_away_in_the_plane(rng):
 def test_k_moves_as_in_began(rng):
     gamma, rate, strength = rng.uniform(0.1, 1), 10 ** rng.uniform(-3, 0), rng.uniform(0.2, 4)
     real, fake, k = l41.simulate(gamma, rate, strength)
-    model = BEGAN(*BEGAN.suited_networks((2,), width=2, seed=0), gamma=gamma, k_rate=rate)
+    model = BEGAN(
+        *experiments.default_networks("began", (2,), width=2, seed=0), gamma=gamma, k_rate=rate
+    )
     found = [0.0]
     for on_real, on_fake in zip(real[1:], fake[1:], strict=True):
         moved = model.move_k(tf.constant(on_real, tf.float32), tf.constant(on_fake, tf.float32))
@@ -415,7 +417,10 @@ def test_margin_moves_as_in_magan(rng):
     real, fake = np.sort(rng.integers(1, 41, (2, 300)).astype(np.float32), axis=1)[:, ::-1] / 4
     real, fake = (rng.permuted(e.reshape(-1, 10), axis=1).ravel() for e in (real, fake))
     start = 10.25
-    model, found = MAGAN(*MAGAN.suited_networks((2,), width=2, seed=0), margin=start), []
+    model, found = (
+        MAGAN(*experiments.default_networks("magan", (2,), width=2, seed=0), margin=start),
+        [],
+    )
     for energies in zip(real, fake, strict=True):
         model.end_epoch(*energies)
         found.append(float(model.margin.value))

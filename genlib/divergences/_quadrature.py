@@ -147,11 +147,13 @@ class Line:
         x = _place(a, b, unit, log)
         w = tf.where(log, tf.abs(x * _bend(a, b, log)), (b - a) / 2) * weights
         # Edges stand still under differentiation but for those at the ends of a support, which
-        # carry the gradient of a moving boundary: points between two edges move along.
+        # carry the gradient of a moving boundary: points between two edges move along, on both
+        # sides, for what the other density loses on one side it gains on the other.
         shift = tf.zeros_like(edges)
         for end, side in self.strips:
-            inner = tf.stop_gradient(end) + side * self._strip_width(end)
-            hit = tf.cast(edges[:, None] == inner, tf.float64)
+            still = tf.stop_gradient(end)
+            inner = still + side * self._strip_width(end)
+            hit = tf.cast((edges[:, None] == inner) | (edges[:, None] == still), tf.float64)
             shift += tf.linalg.matvec(hit, end - tf.stop_gradient(end))
             inside = (inner - (a + b) / 2) * side
             within = tf.reduce_any((inside > 0) & (inside < self._strip_width(end)), 1)

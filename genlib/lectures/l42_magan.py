@@ -90,7 +90,7 @@ REAL, FAKE = (0.9, 0.7, 0.6, 0.8), (2.0, 1.5, 1.6, 1.7)
 
 
 def _magan():
-    return MAGAN(*MAGAN.suited_networks((2,), width=2, seed=0), margin=1.0)
+    return MAGAN(*experiments.default_networks("magan", (2,), width=2, seed=0), margin=1.0)
 
 
 @exercise("42_magan/1")
