@@ -48,6 +48,10 @@ def rng(request):
     return np.random.default_rng(request.param)
 
 
+def networks_of(variant):
+    return experiments.default_networks(variant, (2,), width=2, seed=0)
+
+
 def critic(function):
     """A Keras critic, numbers ``(n, 1)`` to ``(n, 1)``, that is ``function``."""
     start = keras.Input((1,))
@@ -402,9 +406,7 @@ def test_least_pull_away_in_the_plane(rng):
 def test_k_moves_as_in_began(rng):
     gamma, rate, strength = rng.uniform(0.1, 1), 10 ** rng.uniform(-3, 0), rng.uniform(0.2, 4)
     real, fake, k = l41.simulate(gamma, rate, strength)
-    model = BEGAN(
-        *experiments.default_networks("began", (2,), width=2, seed=0), gamma=gamma, k_rate=rate
-    )
+    model = BEGAN(*networks_of("began"), gamma=gamma, k_rate=rate)
     found = [0.0]
     for on_real, on_fake in zip(real[1:], fake[1:], strict=True):
         moved = model.move_k(tf.constant(on_real, tf.float32), tf.constant(on_fake, tf.float32))
@@ -418,7 +420,7 @@ def test_margin_moves_as_in_magan(rng):
     real, fake = (rng.permuted(e.reshape(-1, 10), axis=1).ravel() for e in (real, fake))
     start = 10.25
     model, found = (
-        MAGAN(*experiments.default_networks("magan", (2,), width=2, seed=0), margin=start),
+        MAGAN(*networks_of("magan"), margin=start),
         [],
     )
     for energies in zip(real, fake, strict=True):

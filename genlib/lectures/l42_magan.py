@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from genlib import experiments
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import MAGAN
 from genlib.gans.magan import margin_moves
