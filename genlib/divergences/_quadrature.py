@@ -272,6 +272,7 @@ class Running(NamedTuple):
         The gradient is that of the implicit function ``F(x; theta) = u``.
         """
         inside = tf.reduce_sum(self.parts, 1)
+        below, above = tf.maximum(below, 0), tf.maximum(above, 0)  # rounding may go below 0
         lower, last = below <= above, tf.size(self.left) - 1
         from_left = tf.searchsorted(self.left, below, "right") - 1
         from_right = last - tf.searchsorted(tf.reverse(self.right, [0]), above, "right") + 1

@@ -179,7 +179,7 @@ def _by_quantiles(pair, order):
     def in_panels(grid):
         own, other = sums(grid)
         log_mass = getattr(grid, f"log_{names[0]}")
-        gap = log_gap(grid, other, grid.x, (tf.maximum(t, 0) for t in own.at_points()))
+        gap = log_gap(grid, other, grid.x, own.at_points())
         return log_mass, tf.where(log_mass > LEAST, log_mass + order * gap, LOG_ZERO)
 
     def parts(grid):

@@ -320,11 +320,17 @@ class _Both:
 
 
 def _on_arrays(loss):
-    """``loss`` of two batches in any form that becomes a float32 tensor."""
+    """``loss`` of two batches in any form that becomes a float32 tensor.
+
+    A batch that the loss does not read may be None.
+    """
+
+    def tensor(x):
+        return None if x is None else tf.cast(tf.convert_to_tensor(x), tf.float32)
 
     @functools.wraps(loss)
     def on_tensors(self, real, fake):
-        return loss(self, *(tf.cast(tf.convert_to_tensor(x), tf.float32) for x in (real, fake)))
+        return loss(self, tensor(real), tensor(fake))
 
     return on_tensors
 
