@@ -266,7 +266,7 @@ def test_no_loss_hides_a_nan(name, of):
 
 def test_a_gmmn_whose_samples_are_nan_is_stopped(capsys):
     model = build("gmmn")
-    model.compile(keras.optimizers.SGD(math.nan), jit_compile=False)
+    model.compile(keras.optimizers.SGD(float("nan")), jit_compile=False)
     model.fit(POINTS, epochs=4, steps_per_epoch=5, verbose=0)
     assert "Training stopped: generator_loss became" in capsys.readouterr().out
     assert np.isfinite(model.sample(5)).all()
