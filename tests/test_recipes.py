@@ -32,11 +32,11 @@ IMPORTS = """\
 import numpy as np
 from tensorflow_probability import distributions as tfd
 
-from genlib import plots
 from genlib.check import Number, exercise
 from genlib.divergences import kl
-from genlib.plots import COLORS
+from genlib.lectures.maths import normal
 from genlib.widgets import Scene, scene, slider
+from genlib.widgets.artists import density, panel
 """
 
 
