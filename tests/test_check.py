@@ -25,12 +25,10 @@ from genlib.likelihood.hierarchical import HierarchicalNormal
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 ALL = [name for lecture in lectures() for name in exercises(lecture)]
 
-_FIND = engine._find  # the tests below replace it
-
 
 @functools.cache
 def kind_of(name):
-    return _FIND(name)()
+    return engine._find(name)()
 
 
 def every(kind):
@@ -420,8 +418,9 @@ def truth_and_mistakes(kind):
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_exercise(name, capsys, monkeypatch):
-    monkeypatch.setitem(engine._EXERCISES, name, lambda: kind_of(name))  # made once only
-    truth, wrong, mistakes = truth_and_mistakes(kind_of(name))
+    kind = kind_of(name)
+    monkeypatch.setitem(engine._EXERCISES, name, lambda: kind)  # made once only
+    truth, wrong, mistakes = truth_and_mistakes(kind)
     assert check(name, truth), capsys.readouterr().out
     for answer in [*wrong, None, math.nan, Hostile(), [[1.0, 2.0]], lambda: None, *"abcd"]:
         assert not check(name, answer)
