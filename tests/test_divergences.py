@@ -584,3 +584,16 @@ def test_stderr_of_an_exact_route_is_zero():
     found, error = dv.js(*PAIRS["normals"], return_stderr=True)
     assert float(error) == 0 < float(found)
     assert len(dv.cramer(*PAIRS["normals"], return_stderr=True)) == 2
+
+
+@pytest.mark.parametrize("high, order, known", [(2.0, 2, 1 / 3), (2.0, 3, 1 / 4)])
+def test_wasserstein_of_uniforms_that_share_an_end(high, order, known):
+    """The gap of the quantiles is u: W_p^p is ``1 / (p + 1)``."""
+    value = dv.wasserstein(tfd.Uniform(f64(0.0), f64(1.0)), tfd.Uniform(f64(0.0), f64(high)), order)
+    assert float(value) ** order == pytest.approx(known, rel=1e-7)
+
+
+def test_wasserstein_2_of_a_gaussian_and_a_uniform():
+    """``1/4 + 1 + 1/12 - 2 cov``, where the quantiles' covariance is ``1 / (2 sqrt(pi))``."""
+    value = dv.wasserstein(tfd.Normal(f64(0.0), f64(1.0)), tfd.Uniform(f64(0.0), f64(1.0)), 2)
+    assert float(value) ** 2 == pytest.approx(4 / 3 - 1 / math.sqrt(math.pi), rel=1e-6)
