@@ -8,7 +8,7 @@ import tensorflow as tf
 from genlib import validate
 from genlib.divergences.roots import safe_sqrt
 
-_FEW = 4  # columns that cost less to subtract one by one than a matrix product
+_FEW = 4  # dimensions up to which differences cost no more than a matrix product
 _MOST = 500  # points of each sample that the median distance is taken of
 
 
@@ -33,35 +33,46 @@ def squared_distances(x, y):
     """
     x, y = points(x, y)
     if x.shape[-1] is not None and x.shape[-1] <= _FEW:
-        columns = zip(tf.unstack(x, axis=-1), tf.unstack(y, axis=-1), strict=True)
-        return sum(tf.square(a[..., :, None] - b[..., None, :]) for a, b in columns)
+        x, y = tf.linalg.matrix_transpose(x), tf.linalg.matrix_transpose(y)
+        return tf.reduce_sum(tf.square(x[..., :, None] - y[..., None, :]), -3)
     return _gram_form(x, y)
 
 
 @tf.custom_gradient
 def _gram_form(x, y):
-    centre = tf.stop_gradient(tf.reduce_mean(y, axis=-2, keepdims=True))
-    a, b = x - centre, y - centre  # near the origin the subtraction below loses fewer digits
-    norms = tf.reduce_sum(a**2, -1)[..., :, None] + tf.reduce_sum(b**2, -1)[..., None, :]
-    squares = norms - 2 * tf.matmul(a, b, transpose_b=True)
-    rounding = 8 * np.finfo(x.dtype.as_numpy_dtype).eps  # what is left between equal points
-    kept = squares > 500 * rounding * norms  # to 3 digits; NaN is not
-    equal = tf.equal(_projection(a)[..., :, None], _projection(b)[..., None, :])
-    right = tf.reduce_all(kept | equal)
-    squares = tf.cond(
-        right, lambda: tf.where(squares > rounding * norms, squares, 0), lambda: _precise(x, y)
-    )
+    squares = _gram_squares(tf.stop_gradient(x), tf.stop_gradient(y))
 
     def gradient(upstream):
         """``sum_j upstream_ij 2 (x_i - y_j)``, and likewise for y."""
         upstream = 2 * tf.where(tf.not_equal(squares, 0), upstream, 0)
         rows, columns = tf.reduce_sum(upstream, -1), tf.reduce_sum(upstream, -2)
+        a, b = _centred(x, y)
         return (
             rows[..., None] * a - tf.matmul(upstream, b),
             columns[..., None] * b - tf.matmul(upstream, a, transpose_a=True),
         )
 
     return squares, gradient
+
+
+def _gram_squares(x, y):
+    a, b = _centred(x, y)
+    norms = tf.reduce_sum(a**2, -1)[..., :, None] + tf.reduce_sum(b**2, -1)[..., None, :]
+    squares = norms - 2 * tf.matmul(a, b, transpose_b=True)
+    rounding = 8 * np.finfo(x.dtype.as_numpy_dtype).eps  # what is left between equal points
+    kept = squares > 500 * rounding * norms  # to 3 digits; NaN is not
+    equal = tf.equal(_projection(a)[..., :, None], _projection(b)[..., None, :])
+    return tf.cond(
+        tf.reduce_all(kept | equal),
+        lambda: tf.where(squares > rounding * norms, squares, 0),
+        lambda: _precise(x, y),
+    )
+
+
+def _centred(x, y):
+    """Return both less the mean of ``y``: near the origin the Gram form loses fewer digits."""
+    centre = tf.stop_gradient(tf.reduce_mean(y, axis=-2, keepdims=True))
+    return x - centre, y - centre
 
 
 def _projection(x):

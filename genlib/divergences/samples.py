@@ -29,16 +29,13 @@ def wasserstein_1d(x, y, order=1, x_weights=None, y_weights=None):
       x_weights, y_weights: (n,), (m,), non-negative; uniform if None. They are normalised.
     """
     order = wasserstein_order(order)
-    uniform = x_weights is None and y_weights is None
-    if uniform and not tf.is_tensor(x) and not tf.is_tensor(y):
-        fast = _sorted_numpy(x, y, order)
-        if fast is not None:
-            return fast
+    constant = not tf.is_tensor(x) and not tf.is_tensor(y)
     x, y = validate.pair(x, y)
     if x.shape[1] != 1:
         raise ValueError(f"x must have d = 1; got shape {tuple(x.shape)} (see emd for d > 1)")
-    if uniform:
-        return _sorted_distance(x, y, order)
+    if x_weights is None and y_weights is None:
+        sort = np.sort if constant else tf.sort  # NumPy's is the fastest, and has no gradient
+        return _sorted_distance(sort(x, axis=0), sort(y, axis=0), order)
     x, levels_x = _ordered(x[:, 0], _weights("x_weights", x_weights, x))
     y, levels_y = _ordered(y[:, 0], _weights("y_weights", y_weights, y))
     levels = tf.sort(tf.concat([levels_x, levels_y], 0))
@@ -86,7 +83,7 @@ def sliced_wasserstein(x, y, order=1, projections=100, seed=None):
     shape = [x.shape[1], projections]
     directions = tf.random.stateless_normal(shape, stateless_seed(seed), dtype=x.dtype)
     directions = tf.cast(directions / tf.norm(directions, axis=0, keepdims=True), tf.float64)
-    projected = (tf.cast(z, tf.float64) @ directions for z in (x, y))
+    projected = (tf.sort(tf.cast(z, tf.float64) @ directions, axis=0) for z in (x, y))
     return tf.cast(_sorted_distance(*projected, order), x.dtype)
 
 
@@ -353,46 +350,29 @@ def _weights(name, weights, x):
 
 
 def _sorted_distance(x, y, order):
-    """Return W_p of the columns of ``x`` (n, k) and ``y`` (m, k), its p-th power a mean over k."""
-    x, y = tf.sort(x, axis=0), tf.sort(y, axis=0)
-    if x.shape[0] is not None and x.shape[0] == y.shape[0]:
-        gaps = tf.abs(x - y)
-        return power_mean(gaps, order, 1 / tf.cast(tf.size(gaps), gaps.dtype))
-    # Both quantile functions are steps: of length 1/n and 1/m. Walk through the union of steps.
-    n, m = (tf.shape(z, tf.int64)[0] for z in (x, y))
-    ends = tf.sort(tf.concat([tf.range(1, n + 1) * m, tf.range(1, m + 1) * n], 0))
-    widths = ends - tf.concat([[0], ends[:-1]], 0)
-    gaps = tf.abs(tf.gather(x, (ends - 1) // m) - tf.gather(y, (ends - 1) // n))
-    shares = tf.cast(widths, gaps.dtype) / tf.cast(n * m * tf.shape(x, tf.int64)[1], gaps.dtype)
-    return power_mean(gaps, order, shares[:, None])
+    """Return W_p of the sorted columns of ``x`` (n, k) and ``y`` (m, k): W_p^p is a mean over k."""
+    n, m = x.shape[0], y.shape[0]
+    if n == m and n is not None:
+        gaps, shares = abs(x - y), np.ones((1, 1)) / n
+    else:
+        if None in (n, m):
+            sizes = [tf.shape(z, tf.int64)[0] for z in (x, y)]
+            i, j, shares = tf.numpy_function(_steps, sizes, (tf.int64, tf.int64, tf.float64))
+        else:
+            i, j, shares = _steps(n, m)
+        take = np.take if isinstance(x, np.ndarray) else tf.gather
+        gaps, shares = abs(take(x, i, axis=0) - take(y, j, axis=0)), shares[:, None]
+    return power_mean(gaps, order, tf.cast(shares / x.shape[1], gaps.dtype))
 
 
-def _sorted_numpy(x, y, order):
-    """Return W_p by NumPy's sort, the fastest there is here; None for what needs the checks."""
-    if np.ma.isMaskedArray(x) or np.ma.isMaskedArray(y):
-        return None
-    x, y = np.asarray(x), np.asarray(y)
-    floats = (np.float32, np.float64)
-    if 0 in (x.size, y.size) or x.dtype not in floats or y.dtype not in floats:
-        return None
-    if x.ndim not in (1, 2) or y.ndim not in (1, 2) or (x.size, y.size) != (len(x), len(y)):
-        return None
-    x, y, shares = np.sort(x.ravel()), np.sort(y.ravel()), None
-    if len(x) != len(y):
-        ends = np.concatenate(
-            [len(y) * np.arange(1, 1 + len(x)), len(x) * np.arange(1, 1 + len(y))]
-        )
-        ends.sort(kind="stable")  # two runs in order: a merge
-        x, y = x[(ends - 1) // len(y)], y[(ends - 1) // len(x)]
-        shares = np.diff(ends, prepend=0) / ends[-1]
-    gaps = np.abs(x - y)
-    if not np.isfinite(gaps.sum()):  # NaN and infinity: the checks will name them
-        return None
-    scale = gaps.max() if order != 1 and gaps.any() else gaps.dtype.type(1)  # so as not to overflow
-    if order != 1:
-        gaps = (gaps / scale) ** order
-    mean = gaps.mean() if shares is None else np.sum(shares * gaps, dtype=gaps.dtype)
-    return tf.constant(scale * mean ** (1 / order) if order != 1 else mean)
+def _steps(n, m):
+    """Return the union of the steps of two quantile functions, of length 1/n and 1/m.
+
+    That is, (n + m,) each, the index of the point of either sample and the step's length.
+    """
+    ends = np.concatenate([m * np.arange(1, 1 + n), n * np.arange(1, 1 + m)])
+    ends.sort(kind="stable")  # two runs in order: a merge
+    return (ends - 1) // m, (ends - 1) // n, np.diff(ends, prepend=0) / ends[-1]
 
 
 def _ordered(values, weights):
