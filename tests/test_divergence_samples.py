@@ -1,15 +1,18 @@
 """Divergences between samples: two routes to each number, bias, gradients, bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from scipy.spatial.distance import pdist
+from scipy.special import logsumexp
 from scipy.stats import wasserstein_distance
 
 from genlib import memory
-from genlib.divergences import costs, kernels, samples
+from genlib.divergences import costs, kernels, roots, samples
 
 SETTINGS = settings(deadline=None, max_examples=15, derandomize=True)
 seeds = st.integers(0, 10_000)
@@ -425,3 +428,307 @@ def test_dimensions_differ(function):
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match="^" + message):
         call(np.arange(3.0))
+
+
+# Far from the origin, and far apart
+
+KERNELS = {
+    "rbf": kernels.rbf([1.0, 5.0]),
+    "rational": kernels.rational_quadratic(0.5),
+    "distance": kernels.negative_distance,
+}
+
+
+def two_clusters(d, gap, dtype, seed=20):
+    """Points about -gap and gap, and others about the same locations, some of them equal."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(30, d)) + gap * np.repeat([[-1.0], [1.0]], 15, 0)
+    y = rng.normal(size=(24, d)) + gap * np.repeat([[1.0], [-1.0]], 12, 0)
+    return x.astype(dtype), np.concatenate([y, x[:4], x[:2]]).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("gap", [300.0, 1e7])
+@pytest.mark.parametrize("d", [1, 2, 5, 64])
+def test_distances_far_apart_are_those_of_differences(d, gap, dtype):
+    x, y = two_clusters(d, gap, dtype)
+    a, b = x.astype(np.longdouble), y.astype(np.longdouble)
+    squares = np.sum((a[:, None] - b) ** 2, -1).astype(np.float64)
+    for function, wanted in (
+        (kernels.squared_distances, squares),
+        (kernels.distances, np.sqrt(squares)),
+    ):
+        for run in (function, tf.function(function, jit_compile=True, autograph=False)):
+            np.testing.assert_allclose(run(tf.constant(x), tf.constant(y)), wanted, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("d", [2, 6, 64])
+def test_float32_gradients_far_apart_are_float64s(d, name):
+    def gradients(x, y):
+        with tf.GradientTape() as tape:
+            tape.watch([x, y])
+            value = samples.mmd2(x, y, KERNELS[name], unbiased=False)
+        return tape.gradient(value, [x, y])
+
+    pair = [tf.constant(z) for z in two_clusters(d, 300.0, np.float32)]
+    wanted = gradients(*(tf.cast(z, tf.float64) for z in pair))
+    for jit_compile in (False, True):
+        got = tf.function(gradients, jit_compile=jit_compile, autograph=False)(*pair)
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-3 * np.abs(b).max())
+
+
+def test_second_derivatives_compile():
+    """As the slope penalty of MMD GAN takes them, through codes of more than four numbers."""
+    x, y = (tf.constant(z) for z in clouds(21, 5, 4, d=6))
+    kernel = kernels.rational_quadratic([0.5, 2.0])
+
+    def slope(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = tf.reduce_sum(kernel(x, y))
+        return tf.reduce_sum(tape.gradient(value, x) ** 2)
+
+    def second(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = slope(x)
+        return tape.gradient(value, x)
+
+    wanted = numeric_gradient(lambda z: slope(tf.constant(z)).numpy(), x.numpy(), 1e-5)
+    for run in (second, tf.function(second, jit_compile=True, autograph=False)):
+        np.testing.assert_allclose(run(x), wanted, atol=1e-8)
+
+
+FAR = {
+    "energy": samples.energy_distance,
+    "mmd2": lambda x, y: samples.mmd2(x, y, kernels.rbf(1.0)),
+    "emd": samples.emd,
+    "emd of squares": lambda x, y: samples.emd(x, y, "sqeuclidean"),
+    "emd bregman": lambda x, y: samples.emd(x, y, costs.bregman(costs.squared_norm)),
+    "sinkhorn": lambda x, y: samples.sinkhorn(x, y, 0.05),
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+@pytest.mark.parametrize("d", [2, 8])
+def test_what_float32_says_far_apart_is_what_float64_says(name, d):
+    x, y = two_clusters(d, 300.0, np.float32)
+    wanted = FAR[name](tf.constant(x, tf.float64), tf.constant(y, tf.float64)).numpy()
+    for pair in ((x, y), (tf.constant(x), tf.constant(y))):
+        assert FAR[name](*pair).numpy() == pytest.approx(wanted, rel=2e-3), name
+
+
+def test_sliced_wasserstein_far_from_the_origin():
+    """A common shift by a multiple of their rounding changes nothing, in any direction."""
+    x, y = (np.round(z, 2) for z in clouds(28, 30, 30))
+    near = samples.sliced_wasserstein(*(z.astype(np.float32) for z in (x, y)), seed=0)
+    far = samples.sliced_wasserstein(*((z + 1e4).astype(np.float32) for z in (x, y)), seed=0)
+    assert float(far) == pytest.approx(float(near), rel=1e-3)
+
+
+def test_the_sinkhorn_plan_of_far_samples():
+    """Costs of 7e5 over a regularisation of 0.05: their exponential needs more than float32.
+
+    A common shift adds to the cost what rows and columns share: it leaves the plan as it is.
+    """
+    x, y = clouds(22, 30, 30, dtype=np.float32)
+    options = {"iterations": 4000, "return_plan": True}
+    far = (y + np.float32(600)).astype(np.float64) - 600
+    _, plan = samples.sinkhorn(x, y + np.float32(600), 0.05, **options)
+    _, wanted = samples.sinkhorn(x.astype(np.float64), far, 0.05, **options)
+    np.testing.assert_allclose(plan, wanted, atol=1e-3)
+
+
+def test_samples_that_flew_off():
+    x, y = clouds(23, 40, 50, d=6, dtype=np.float32)
+    y = y * np.float32(1e21)
+    wide = x.astype(np.float64), y.astype(np.float64)
+    for function in (samples.energy_distance, samples.emd):
+        wanted = function(*wide).numpy()
+        assert wanted > 1e20 and function(x, y).numpy() == pytest.approx(wanted, rel=1e-5)
+    squared = samples.sliced_wasserstein(x, y, order=2, seed=0).numpy()
+    assert np.isfinite(squared) and squared > 1e20
+    assert samples.sinkhorn(x, y, 1.0).numpy() == np.inf  # above 1e42: too large for float32
+
+
+# High orders: (sum of shares gap^p)^(1/p), by logarithms
+
+
+@pytest.mark.parametrize("order", [2, 30, 540, 1e5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_high_orders(order, dtype):
+    rng = np.random.default_rng(24)
+    x, y = rng.normal(size=50).astype(dtype), (30 * rng.normal(size=70)).astype(dtype)
+    ends = np.sort(np.concatenate([70 * np.arange(1, 51), 50 * np.arange(1, 71)]))
+    shares = np.diff(ends, prepend=0) / 3500
+    gaps = np.abs(np.sort(x)[(ends - 1) // 70] - np.sort(y)[(ends - 1) // 50]).astype(np.float64)
+    logs = np.log(np.maximum(gaps, 1e-300))[shares > 0]
+    wanted = np.exp(logsumexp(order * logs, b=shares[shares > 0]) / order)
+    routes = [
+        samples.wasserstein_1d(x, y, order),
+        samples.wasserstein_1d(tf.constant(x), y, order),
+        samples.wasserstein_1d(x, y, order, np.ones(50), np.ones(70)),
+        samples.sliced_wasserstein(x, y, order, projections=3, seed=0),
+    ]
+    np.testing.assert_allclose([float(r) for r in routes], wanted, rtol=1e-5)
+    same = samples.wasserstein_1d(x, x + dtype(3), order).numpy()
+    assert same == pytest.approx(3, rel=1e-5)
+
+
+def test_a_point_without_weight_does_not_count_at_any_order():
+    value = samples.wasserstein_1d([0.0, 1.0, 1e6], [1.0, 2.0], 540, x_weights=[1.0, 1.0, 0.0])
+    assert value.numpy() == pytest.approx(1)
+
+
+# Many points
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_sliced_wasserstein_beyond_int32(jit_compile):
+    """n m = 2.5e9; in d = 1 each direction gives W_1."""
+    x = np.random.default_rng(25).normal(size=(50_000, 1))
+    y = np.concatenate([x, x[:1]]) + 1.9
+    run = tf.function(
+        lambda x, y: samples.sliced_wasserstein(x, y, projections=1, seed=0),
+        jit_compile=jit_compile, autograph=False,
+    )  # fmt: skip
+    wanted = wasserstein_distance(x[:, 0], y[:, 0])
+    assert run(tf.constant(x), tf.constant(y)).numpy() == pytest.approx(wanted, rel=1e-9)
+
+
+def test_sizes_that_a_graph_does_not_know():
+    x, y = clouds(26, 12, 17, d=1)
+    spec = tf.TensorSpec((None, 1), tf.float64)
+    run = tf.function(lambda x, y: samples.wasserstein_1d(x, y, 2), input_signature=[spec, spec])
+    for other in (y, x + 1):
+        assert run(x, other).numpy() == pytest.approx(samples.wasserstein_1d(x, other, 2).numpy())
+
+
+# What samples may be made of
+
+SECONDS = np.arange(100) * 7 + 1_700_000_000
+MAKERS = {
+    "array": np.asarray,
+    "list": list,
+    "series": pd.Series,
+    "frame": pd.DataFrame,
+    "tensor": tf.constant,
+    "objects": lambda s: s.astype(object),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_whole_numbers_keep_their_digits(make):
+    x, y = make(SECONDS), make(SECONDS + 60)
+    assert float(samples.wasserstein_1d(x, y)) == 60
+    for function in (samples.emd, samples.sliced_wasserstein):
+        assert float(function(x, y)) == pytest.approx(60, rel=1e-6)
+    near = (SECONDS - SECONDS[0]) * 1.0
+    for function in (samples.energy_distance, kernels.median_heuristic):
+        assert float(function(x, y)) == pytest.approx(float(function(near, near + 60)), rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.int64, np.float16])
+def test_small_dtypes(dtype):
+    x, y = np.array([0, 1, 1], dtype), np.array([0, 0, 1], dtype)
+    for make in (np.asarray, tf.constant):
+        assert float(samples.wasserstein_1d(make(x), make(y))) == pytest.approx(1 / 3)
+        assert float(samples.emd(make(x), make(y))) == pytest.approx(1 / 3)
+    gaps = kernels.distances(x[:, None], y[:, None])
+    np.testing.assert_array_equal(gaps, [[0, 0, 1], [1, 1, 0], [1, 1, 0]])
+
+
+NO_SAMPLES = {
+    "masked": np.ma.array([1.0, 2.0, 1e6], mask=[0, 0, 1]),
+    "complex": np.array([1 + 1j, 2]),
+    "complex tensor": tf.constant([1 + 1j, 2]),
+    "text": ["1", "x"],
+    "dates": np.array(["2020-01-01", "2021-01-01"], "datetime64[s]"),
+}
+
+
+@pytest.mark.parametrize("function", BOTH)
+@pytest.mark.parametrize("bad", NO_SAMPLES.values(), ids=NO_SAMPLES)
+def test_what_is_no_sample_is_refused(function, bad):
+    for pair, name in (((bad, [1.0, 2.0]), "x"), (([1.0, 2.0], bad), "y")):
+        with pytest.raises(ValueError, match=f"^{name} must"):
+            function(*pair)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("x_weights", lambda bad: samples.wasserstein_1d([1.0, 2.0], [1.0], 1, [1.0, bad])),
+        ("order", lambda bad: samples.wasserstein_1d([1.0, 2.0], [1.0], order=bad)),
+        ("y_weights", lambda bad: samples.emd([1.0, 2.0], [1.0], y_weights=[bad])),
+        ("cost", lambda bad: samples.emd([1.0, 2.0], [1.0], [[1.0], [bad]])),
+        ("cost", lambda bad: samples.sinkhorn([1.0], [1.0], 1.0, lambda x, y: [[bad]])),
+        ("tolerance", lambda bad: samples.sinkhorn([1.0, 2.0], [1.0], 1.0, tolerance=bad)),
+        ("projections", lambda bad: samples.sliced_wasserstein([1.0], [1.0], projections=bad)),
+        ("seed", lambda bad: samples.sliced_wasserstein([1.0, 2.0], [1.0], seed=bad)),
+        ("bandwidth", lambda bad: kernels.rbf(bad)),
+        ("alpha", lambda bad: kernels.rational_quadratic([1.0, bad])),
+        ("x", lambda bad: kernels.median_heuristic([1.0, bad], [1.0])),
+    ],
+)
+def test_nan_and_infinity_are_named(name, call, bad):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        call(bad)
+
+
+# NaN is let through
+
+LETS_THROUGH = {
+    "safe_sqrt": roots.safe_sqrt,
+    "safe_root": lambda x: roots.safe_root(x, 3),
+    "distances": lambda x: kernels.distances(x, x),
+    "wide distances": lambda x: kernels.distances(tf.tile(x, [1, 5]), tf.tile(x, [1, 5])),
+    "energy kernel": lambda x: kernels.energy(x, x),
+    "rbf": lambda x: kernels.rbf(1.0)(x, x),
+    "median": lambda x: kernels.median_heuristic(x, 1 - x),
+    "energy": lambda x: samples.energy_distance(x, 1 - x),
+    "mmd2": lambda x: samples.mmd2(x, 1 - x, kernels.rbf(1.0)),
+    "W2": lambda x: samples.wasserstein_1d(x, 1 - x, 2),
+    "sliced": lambda x: samples.sliced_wasserstein(x, 1 - x, 3),
+    "sinkhorn": lambda x: samples.sinkhorn(x, 1 - x, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", LETS_THROUGH)
+def test_nan_stays_nan_in_graphs(name):
+    """In a graph no check sees it, and its optimiser turns ``not x <= 0`` into ``x > 0``."""
+    run = tf.function(LETS_THROUGH[name], autograph=False)
+    assert np.isnan(run(tf.fill([3, 1], np.float32(np.nan)))).any()
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_roots_and_their_slopes(order):
+    x = tf.constant([0.0, -1.0, 4.0, 27.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = roots.safe_root(x, order)
+    wanted = np.maximum(x, 0) ** (1 / order)
+    np.testing.assert_allclose(value, wanted, rtol=1e-6)
+    slopes = [0, 0, *(wanted[2:] / order / x[2:])]
+    np.testing.assert_allclose(tape.gradient(value, x), slopes, rtol=1e-6)
+
+
+# The median distance, whatever the order of the rows
+
+
+@pytest.mark.parametrize("d", [1, 7])
+def test_the_median_distance_does_not_see_the_order_of_the_rows(d):
+    rng = np.random.default_rng(27)
+    x = np.tile([0.0, 10.0, 20.0, 30.0], 250)[:, None] + 0.01 * rng.normal(size=(1000, 1))
+    x = np.concatenate([x, rng.normal(size=(1000, d - 1))], 1)
+    orders = np.arange(1000), x[:, 0].argsort(), rng.permutation(1000)
+    found = {float(kernels.median_heuristic(x[order], x)) for order in orders}
+    assert len(found) == 1 and found.pop() == pytest.approx(np.median(pdist(x)), rel=0.02)
+
+
+def test_a_kernel_must_give_the_whole_gram_matrix():
+    with pytest.raises(ValueError, match=r"^kernel must return the Gram matrix, shape \(2, 2\)"):
+        samples.mmd2([1.0, 2.0], [2.0, 3.0], lambda x, y: tf.exp(-tf.abs(x - y)))

@@ -116,6 +116,27 @@ def test_scott():
     assert scott(10 * x) == pytest.approx(10 * scott(x), rel=1e-5)
 
 
+def test_a_second_fit_takes_a_new_bandwidth():
+    x = np.random.default_rng(7).normal(size=(200, 2))
+    estimate = KDE().fit(x)
+    assert estimate.fit(100 * x).bandwidth == scott(100 * x) == KDE().fit(100 * x).bandwidth
+    assert KDE(0.3).fit(x).fit(100 * x).bandwidth == 0.3
+    with pytest.raises(ValueError, match="points that differ"):
+        estimate.fit(np.full((5, 2), 0.1))
+    assert estimate.bandwidth == scott(100 * x)  # the fit that failed left it as it was
+
+
+@pytest.mark.parametrize("d", [1, 2, 9])
+@pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
+def test_far_points_keep_their_digits(d, dtype):
+    """Two points, far apart: near the second only its own bump counts."""
+    x, at = np.zeros((2, d), dtype), np.zeros((4, d), dtype)
+    x[1, 0], at[:, 0], at[:, -1] = 10_000, 10_000, [10_000 * (d == 1) + k for k in range(4)]
+    wanted = stats.norm.logpdf(np.arange(4.0)) - (d - 1) * np.log(2 * np.pi) / 2 - np.log(2)
+    np.testing.assert_allclose(KDE(1.0).fit(x).log_prob(at), wanted, rtol=1e-5)
+    assert float(KDE(1.0).fit(x).log_prob(x)[0]) == pytest.approx(wanted[0], rel=1e-5)
+
+
 def test_it_takes_float32_tensors():
     x = tfd.Normal(0.0, 1.0).sample((20, 2), seed=(0, 1))
     assert KDE(0.5).fit(x).log_prob(np.zeros((3, 2))).dtype == tf.float32
@@ -130,6 +151,8 @@ def test_it_takes_float32_tensors():
         (lambda: KDE(1).fit([[0.0, np.inf]]), "x must be finite"),
         (lambda: KDE(1).fit([[0.0, 1.0]]).log_prob([[0.0]]), "dimension of the data, 2"),
         (lambda: KDE(1).fit([[0.0, 1.0]]).leave_one_out(), "at least 2 points"),
+        (lambda: KDE(1).fit([0.0]).sample(1, seed=np.nan), "seed must be"),
+        (lambda: KDE(1).fit(np.ma.array([0.0, 9.0], mask=[0, 1])), "masked"),
         (lambda: KDE(1).fit([0.0]).sample(0), "n must be a whole number of at least 1"),
         (lambda: scott(np.ones(5)), "points that differ"),
         (lambda: best_bandwidth([0.0, 1.0], []), "bandwidths must hold"),

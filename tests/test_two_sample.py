@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from genlib import divergences
+from genlib import divergences, memory
 from genlib.divergences import kernels, samples
 from genlib.divergences.two_sample import embedding, permutation_test, witness
 
@@ -122,6 +122,11 @@ def test_mmd_of_densities_is_the_witness_on_many_samples():
         (lambda: permutation_test([0.0, 1.0], [0.0, 1.0], permutations=0), "permutations must be"),
         (lambda: witness([[0.0, 1.0]], [0.0], kernels.energy), "the same dimension"),
         (lambda: embedding([], kernels.energy), "x must not be empty"),
+        (lambda: embedding([0.0], kernels.energy)([[0.0, 1.0]]), "the same dimension"),
+        (lambda: embedding([0.0], 3)([0.0]), "kernel must be a callable"),
+        (lambda: embedding([0.0, 1.0], lambda x, t: x)([0.0, 1.0]), "kernel must return the Gram"),
+        (lambda: permutation_test([0.0, 1.0], [1.0, 2.0], lambda a, b: a), "kernel must return"),
+        (lambda: permutation_test([0.0, 1.0], [0.0, 1.0], seed=np.nan), "seed must be"),
         (
             lambda: permutation_test([0.0, 1.0], [0.0, 2.0], seed=0).threshold(1),
             "level must lie between 0 and 1",
@@ -131,3 +136,46 @@ def test_mmd_of_densities_is_the_witness_on_many_samples():
 def test_bad_input(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_the_order_of_the_rows_changes_nothing():
+    rng = np.random.default_rng(6)
+    x = np.tile([0.0, 10.0, 20.0, 30.0], 150)[:, None] + 0.01 * rng.normal(size=(600, 1))
+    y, order = x[:500] + 0.004, rng.permutation(600)
+    found = [permutation_test(z, y, permutations=50, seed=0) for z in (x, x[order])]
+    assert found[0].p_value == found[1].p_value
+    np.testing.assert_allclose(found[0].null, found[1].null, rtol=1e-9, atol=1e-12)
+
+
+def test_memory_grows_with_the_points_not_with_their_square(monkeypatch):
+    x, y = pair(7, n=40, m=30, shift=0.5)
+    whole = permutation_test(x, y, kernels.rbf(1.0), 20, seed=0)
+    sizes = []
+
+    def kernel(a, b):
+        sizes.append(len(a) * len(b))
+        return kernels.rbf(1.0)(a, b)
+
+    monkeypatch.setattr(memory, "ENTRIES", 500)
+    parts = permutation_test(x, y, kernel, 20, seed=0)
+    assert max(sizes) <= 500 and len(sizes) == 10
+    np.testing.assert_allclose(parts.null, whole.null, rtol=1e-9)
+    assert parts.p_value == whole.p_value
+
+
+def test_a_kernel_of_zeros_and_one_of_nan():
+    nothing = permutation_test(
+        np.float32([1, 2]), np.float32([2, 3]), kernels.rbf(1e-30), permutations=10
+    )
+    assert nothing.p_value >= 1 / 11
+    with pytest.raises(ValueError, match="kernel returns must be finite"):
+        permutation_test([0.0, 1.0], [1.0, 2.0], lambda a, b: tf.fill([4, 4], np.nan))
+
+
+@pytest.mark.parametrize("use", [embedding, lambda x, k: witness(x, x, k)])
+def test_embeddings_far_from_the_origin(use):
+    x = np.float32([[-1e4, 0], [1e4, 0], [1e4, 1]])
+    t = np.float32([[1e4, 1], [1e4, 2]])
+    wanted = np.mean(np.exp(-np.sum((x[:, None] - t.astype(float)) ** 2, -1) / 2), 0)
+    wanted = wanted if use is embedding else 0 * wanted
+    np.testing.assert_allclose(use(x, kernels.rbf(1.0))(t), wanted, rtol=1e-5)
