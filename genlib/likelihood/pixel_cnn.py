@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import validate
+from genlib import memory, validate
 from genlib.likelihood.base import LikelihoodModel, draws
 from genlib.likelihood.discretised_logistic import DiscretisedLogistic, Softmax
 
@@ -85,7 +85,7 @@ class PixelCNN(LikelihoodModel):
         ValueError for another shape, NaN, or a value that is none of the grey levels.
         """
         x = self.check_batch("x", x)
-        parts = [self._scored(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
+        parts = [self._scored(x[part]) for part in memory.slices(len(x), 1, _BATCH)]
         return tf.reduce_sum(tf.concat(parts, 0), axis=(1, 2, 3))
 
     def terms(self, x):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import gaussian, networks, validate
+from genlib import gaussian, memory, networks, validate
 from genlib.gaussian import kl_to_standard_normal
 from genlib.likelihood.base import (
     LikelihoodModel,
@@ -180,9 +180,9 @@ class VAE(LikelihoodModel):
 
     def _noise(self, k, n, seed):
         """Yield ``k`` standard normal ``(n, latent_dim)``, stacked in blocks of a bounded size."""
-        source, block = draws(seed), max(1, _ROWS // n)
-        for start in range(0, k, block):
-            yield normal((min(block, k - start), n, self.latent_dim), source)
+        source = draws(seed)
+        for part in memory.slices(k, n, _ROWS):
+            yield normal((part.stop - part.start, n, self.latent_dim), source)
 
 
 def _check_networks(encoder, decoder, latent_dim, likelihood):
