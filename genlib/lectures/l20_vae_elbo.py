@@ -49,7 +49,8 @@ class ELBO(Scene):
 
         panel(middle, "ELBO", ("mean of q", -0.5, 2.5), ("nats", LOWEST, 0))
         key(middle, 0.98, 0.98, {"log p(x)": "p"})
-        self.elbo, self.gap = curve(middle, "q"), curve(middle, "highlight", linewidth=6)
+        self.elbo = curve(middle, "q")
+        self.gap = curve(middle, "highlight", linewidth=6, solid_capstyle="butt")
         self.dot = dot(middle, "q", 10)
 
         panel(right, "Its parts", ("", -0.3, 2.6), ("", LOWEST, 0), xticks=[])
