@@ -12,6 +12,8 @@ from genlib.widgets.artists import density, dot, moving, panel
 # Explorer: fit
 
 TRUTH = {"weight": 0.35, "mean_1": -2.0, "scale_1": 0.5, "mean_2": 1.2, "scale_2": 0.9}
+#: Where the sliders stand at first, and where `best_fit` starts.
+START = {"weight": 0.5, "mean_1": -3.0, "scale_1": 0.8, "mean_2": 2.6, "scale_2": 0.8}
 FLOOR = -4.0  # nats: the gauge shows no score below
 
 
@@ -28,16 +30,16 @@ def log_density(x, weight, mean_1, scale_1, mean_2, scale_2) -> np.ndarray:
 
 
 def best_fit(x, steps: int = 300) -> dict[str, float]:
-    """Return the parameters of highest likelihood near ``TRUTH``: expectation-maximization.
+    """Return parameters at a maximum of the likelihood: expectation-maximization from ``START``.
 
     Dempster, Laird and Rubin 1977.
     """
-    theta = dict(TRUTH)
+    theta = dict(START)
     for _ in range(steps):
         first = np.log(theta["weight"]) + log_normal(x, theta["mean_1"], theta["scale_1"])
         share = np.exp(first - log_density(x, **theta))  # p(first component | x)
         values = share.mean(), *_moments(x, share), *_moments(x, 1 - share)
-        theta = dict(zip(TRUTH, values, strict=True))
+        theta = dict(zip(START, values, strict=True))
     return {name: float(value) for name, value in theta.items()}
 
 
@@ -47,7 +49,7 @@ class Fit(Scene):
 
     title = "Can you make the model's samples look like the data?"
     alt = (
-        "A histogram of data with two humps, in blue, and over it the density of a model, in "
+        "A histogram of data with two modes, in blue, and over it the density of a model, in "
         "vermillion; below them the data and the model's samples as two rows of dots. A gauge on "
         "the right shows the score, the average log-likelihood. Sliders move the model's two bumps."
     )
@@ -55,11 +57,11 @@ class Fit(Scene):
 
     def controls(self):
         return {
-            "mean_1": slider("first bump: place", -3.0, -4.0, 4.0, 0.1),
-            "scale_1": slider("first bump: width", 0.8, 0.2, 2.5, 0.1),
-            "mean_2": slider("second bump: place", 2.6, -4.0, 4.0, 0.1),
-            "scale_2": slider("second bump: width", 0.8, 0.2, 2.5, 0.1),
-            "weight": slider("share of the first", 0.5, 0.05, 0.95, 0.05),
+            "mean_1": slider("first bump: location", START["mean_1"], -4.0, 4.0, 0.1),
+            "scale_1": slider("first bump: width", START["scale_1"], 0.2, 2.5, 0.1),
+            "mean_2": slider("second bump: location", START["mean_2"], -4.0, 4.0, 0.1),
+            "scale_2": slider("second bump: width", START["scale_2"], 0.2, 2.5, 0.1),
+            "weight": slider("share of the first", START["weight"], 0.05, 0.95, 0.05),
         }
 
     def stage(self, fig):
