@@ -181,7 +181,7 @@ def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKD", text).casefold().translate(_SIGNS)
     text = "".join(c for c in text if not unicodedata.combining(c))
     for pattern, plain in (
-        (r"(?<=[a-z]{2})-(?=[a-z]{2})", ""),
+        (r"(?<=[a-z]{2})\s*-\s*(?=[a-z]{2})", ""),
         (r"\bjsd\b", "js"),
         (r"\s|\*\*|[.,;:!?\s]+$", ""),
         (r"\|+", "|"),

@@ -38,9 +38,16 @@ def choice(name: str, value: str, accepted: Collection[str]) -> str:
     return value
 
 
+def symbolic(value) -> bool:
+    """Is ``value`` a tensor (or, in a graph, a variable) whose numbers are not known yet?"""
+    if isinstance(value, tf.Variable):
+        return not tf.executing_eagerly()
+    return tf.is_tensor(value) and not hasattr(value, "numpy")
+
+
 def finite(name: str, value):
     """Return ``value``; ValueError if it holds NaN or infinity (symbolic tensors pass)."""
-    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+    if symbolic(value):
         return value
     bad = int(np.sum(~np.isfinite(np.asarray(value))))
     if bad:
@@ -51,7 +58,7 @@ def finite(name: str, value):
 def unit_interval(name: str, value):
     """Return ``value``; ValueError unless it is finite and lies in [0, 1] (symbols pass)."""
     finite(name, value)
-    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+    if symbolic(value):
         return value
     array = np.asarray(value)
     if array.size and (array.min() < 0 or array.max() > 1):
@@ -63,7 +70,7 @@ def unit_interval(name: str, value):
 
 def all_positive(name: str, value):
     """Return ``value``; ValueError unless all of it is above 0 (symbolic tensors pass)."""
-    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+    if symbolic(value):
         return value
     least = np.asarray(value).min()
     if not least > 0:
@@ -77,7 +84,7 @@ def levels(name: str, value, count: int):
     A rounding error of a thousandth of a step is forgiven. Symbolic tensors pass.
     """
     unit_interval(name, value)
-    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+    if symbolic(value):
         return value
     steps = np.asarray(value) * (count - 1)
     off = np.abs(steps - np.round(steps)) > 1e-3
@@ -108,7 +115,8 @@ def numbers(name: str, value) -> tf.Tensor:
     if not real:
         raise ValueError(f"{name} must be an array of numbers, all real; got {given}")
     kept = tf.as_dtype(value.dtype) in (tf.float32, tf.float16, tf.bfloat16)
-    return tf.cast(value, tf.float32 if kept else tf.float64)
+    # A variable is read: `tf.cast` to its own dtype would hand back the variable.
+    return tf.cast(tf.convert_to_tensor(value), tf.float32 if kept else tf.float64)
 
 
 def samples(name: str, value) -> tf.Tensor:

@@ -214,7 +214,7 @@ SAME = [
     ["W1", "W₁", "W_1"],
     ["Cramér", "Cramer", "CRAME\u0301R"],
     ["the critic's slope", "the critic’s slope", "The critic's  slope.", "«the critic's slope»"],
-    ["non-centred", "non centred", "noncentred", "Non–centred!"],
+    ["non-centred", "non centred", "noncentred", "Non–centred!", " non- centred "],
     ["(4, 8)", "(4,8)", "4, 8", "[4, 8]"],
     ["48"],
     ["log p - log q", "log p − log q"],

@@ -14,7 +14,7 @@ from scipy.stats import wasserstein_distance
 from genlib import memory
 from genlib.divergences import costs, kernels, roots, samples
 
-SETTINGS = settings(deadline=None, max_examples=15, derandomize=True)
+SETTINGS = settings(max_examples=15)
 seeds = st.integers(0, 10_000)
 
 
@@ -195,7 +195,7 @@ METRIC = pytest.mark.parametrize(("function", "d"), METRICS.values(), ids=METRIC
 
 
 @METRIC
-@settings(deadline=None, max_examples=5, derandomize=True)
+@settings(max_examples=5)
 @given(seed=seeds)
 def test_metric_axioms(function, d, seed):
     x, y = clouds(seed, 20, 15, d)

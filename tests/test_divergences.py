@@ -14,7 +14,7 @@ import genlib
 from genlib import divergences as dv
 from genlib.divergences import kernels, samples
 
-SETTINGS = settings(deadline=None, max_examples=12, derandomize=True)
+SETTINGS = settings(max_examples=12)
 NAMES = [
     "kl",
     "js",

@@ -31,7 +31,7 @@ def gan(critic, **options):
     return GAN(networks.mlp(1, 1, 4), critic, **options)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(finite, scale, finite, scale)
 def test_value_at_the_optimal_critic_is_2_jsd_minus_log_4(m1, s1, m2, s2):
     """Goodfellow et al. (2014), Theorem 1; the value is minus the critic's loss."""

@@ -79,7 +79,7 @@ def pearson_identities(kind, *parameters):
     assert critic == pytest.approx(1 - truth / 2, abs=0.02)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(finite, scale, finite, scale)
 def test_pearson_coding_measures_the_divergence(m1, s1, m2, s2):
     pearson_identities(LSGAN, m1, s1, m2, s2)
@@ -103,7 +103,7 @@ def any_coding_identities(kind, coding, *parameters):
 target = st.floats(-1.5, 1.5)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(
     st.tuples(target, target, target).filter(lambda t: abs(t[0] - t[1]) > 0.1),
     st.tuples(finite, scale, finite, scale),

@@ -68,7 +68,7 @@ def test_path_for_given_energies():
     check_path(MAGAN)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(energies)
 def test_margin_never_rises(sequence):
     seen = path_of(build(margin=3.0), sequence)

@@ -20,7 +20,7 @@ from genlib.likelihood import GaussianMixture, kmeans_start, lloyd_step
 from genlib.likelihood.gaussian_mixture import floored
 
 FORMS = ["full", "tied", "diag", "spherical"]
-few = settings(max_examples=20, derandomize=True, deadline=None)
+few = settings(max_examples=20)
 
 
 def clusters(seed, n=120, d=2, k=3):

@@ -31,7 +31,7 @@ def covariance(model):
 
 
 shapes = given(seed=st.integers(0, 10_000), d=st.integers(2, 8), q=st.integers(1, 7))
-few = settings(max_examples=15, derandomize=True, deadline=None)
+few = settings(max_examples=15)
 
 
 @few

@@ -23,7 +23,7 @@ from genlib.widgets import Explorer
 from genlib.widgets.latent_view import Interpolation, LatentMap
 
 seeds = st.integers(0, 10_000)
-few = settings(max_examples=6, deadline=None, derandomize=True)
+few = settings(max_examples=6)
 
 
 def linear(inputs, matrix, bias):

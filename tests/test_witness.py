@@ -49,7 +49,7 @@ SIZES = {
 }
 
 
-@settings(deadline=None, max_examples=8, derandomize=True)
+@settings(max_examples=8)
 @given(
     st.floats(-3, 3), st.floats(0.5, 1.5), st.floats(-3, 3), st.floats(0.5, 1.5),
     st.floats(0.2, 0.8),

@@ -62,13 +62,21 @@ def execute(client: NotebookClient, cell, number: int) -> None:
 
 
 def peak_megabytes(client: NotebookClient) -> float:
-    """Ask the kernel for the most memory it ever held (kilobytes on Linux, bytes on macOS)."""
-    question = "print(__import__('resource').getrusage(0).ru_maxrss)"
+    """Ask the kernel for the most memory it ever held.
+
+    Linux counts in `ru_maxrss` what the parent held when it started the kernel; VmHWM does not.
+    """
+    question = """
+import pathlib, resource
+status = pathlib.Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else []  # else macOS: bytes
+kilobytes = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+print((kilobytes or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024])[0])"""
     cells = client.nb.cells
     cells.append(nbformat.v4.new_code_cell(question))
     cell = client.execute_cell(cells[-1], len(cells) - 1)
     cells.pop()
-    return float(cell.outputs[0].text) / (1024**2 if sys.platform == "darwin" else 1024)
+    return float(cell.outputs[0].text) / 1024
 
 
 def main() -> int:

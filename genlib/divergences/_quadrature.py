@@ -58,6 +58,14 @@ class Grid(NamedTuple):
     remote_atoms: tf.Tensor
     widths: tf.Tensor  # (panels, points): the quadrature's weights
     log: tf.Tensor  # (panels,): spaced in log|x|
+    shift: tf.Tensor  # (panels + 1,): 0, and the gradient of the edges that move
+
+    def moved(self, x, panel):
+        """Return points x (n,) of panels (n,) with the gradient of their panels' edges."""
+        a, b, shift_a, shift_b = (
+            tf.gather(t, panel + i) for t in (self.edges, self.shift) for i in (0, 1)
+        )
+        return x + shift_a + (x - a) * (shift_b - shift_a) / tf.where(b > a, b - a, 1)
 
     def masses(self):
         """Return the log-masses of P and of Q, panels and atoms in one, each (n,)."""
@@ -110,7 +118,7 @@ class Line:
 
     def grid(self, edges, points=_POINTS):
         """Return the `Grid` over sorted edges."""
-        x, log_w, log = self._nodes(edges, points)
+        x, log_w, log, shift = self._nodes(edges, points)
         flat = tf.reshape(x, [-1])
         log_p, log_q = (tf.maximum(tf.reshape(m.log_density(flat), tf.shape(x)) + log_w, LOG_ZERO)
                         for m in (self.p, self.q))  # fmt: skip
@@ -137,6 +145,7 @@ class Line:
             depth > 2.0**16,
             tf.exp(log_w),
             log,
+            shift,
         )
 
     def _nodes(self, edges, points):
@@ -159,7 +168,7 @@ class Line:
             within = tf.reduce_any((inside > 0) & (inside < self._strip_width(end)), 1)
             w = where(within[:, None], 0, w)
         ratio = (shift[1:, None] - shift[:-1, None]) / tf.where(b > a, b - a, 1)
-        return x + shift[:-1, None] + (x - a) * ratio, safe_log(w) + ratio, log[:, 0]
+        return x + shift[:-1, None] + (x - a) * ratio, safe_log(w) + ratio, log[:, 0], shift
 
     def _logarithmic(self, a, b):
         """Return which panels are spaced in log|x|: far out, and on the way to an end at 0."""
@@ -303,7 +312,7 @@ class Running(NamedTuple):
         z = tf.stop_gradient(z) - (step - tf.stop_gradient(step))
         z = where(beyond, 1, z)
         a, b, log = (tf.gather(t, panel) for t in (grid.edges[:-1], grid.edges[1:], grid.log))
-        return _place(a, b, z, log)
+        return grid.moved(_place(a, b, z, log), panel)
 
 
 def running(grid, parts, atom_parts):

@@ -118,9 +118,11 @@ class GaussianMixture:
         used = np.flatnonzero(share > 0)
         self.means[used] = (responsibilities.T @ x)[used] / share[used, None]
         scatter = np.zeros_like(self.covariances)
+        roots = np.sqrt(responsibilities)
+        roots[roots < 1e-100] = 0  # products of such numbers are subnormal, and slow
         for k in used:
-            centred = x - self.means[k]
-            scatter[k] = (responsibilities[:, k] * centred.T) @ centred / share[k]
+            centred = roots[:, k, None] * (x - self.means[k])
+            scatter[k] = centred.T @ centred / share[k]
         if self.covariance == "tied":
             used, scatter = slice(None), np.tensordot(self.weights, scatter, 1)[None]
         else:
