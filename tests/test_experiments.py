@@ -2,6 +2,7 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +51,27 @@ def test_a_trial_repeats_and_its_settings_are_those_asked_for():
     assert int(plain.generator_optimizer.iterations) == 2
     other = experiments.on_toy(WGAN, seed=0, steps=4, width=8, epochs=2, clip=0.3).model
     assert other.clip == 0.3 and int(other.generator_optimizer.iterations) == 4
+
+
+@pytest.mark.parametrize("name", ["wgan_gp", "magan", "gmmn"])
+def test_another_seed_reuses_the_graph_and_changes_no_number(name):
+    def run(seed, **options):
+        return experiments.on_toy(name, seed=seed, steps=12, width=8, **options)
+
+    def weights(trial):
+        return [v.numpy() for v in trial.model.state]
+
+    first, second = run(0), run(1)
+    assert second.model.train_function is None  # it was trained by the first one's graph
+    # A callback ties a run to its own model, so it compiles anew: an independent value.
+    for seed, found in enumerate((first, second)):
+        alone = run(seed, callbacks=[keras.callbacks.Callback()])
+        assert alone.model.train_function is not None
+        for got, want in zip(weights(found), weights(alone), strict=True):
+            np.testing.assert_array_equal(got, want)
+        assert found.model.history.history == alone.model.history.history
+    first.model.jit_compile = False  # a setting that was changed by hand counts no more
+    assert run(2).model.train_function is not None
 
 
 def test_a_trial_on_digits():
