@@ -181,7 +181,7 @@ LABEL = {"fontsize": 11, "fontweight": "bold", "ha": "center", "va": "bottom"}
 
 def label(ax, x: float, y: float, text: str, role: str = "mixture", **options):
     """Write ``text`` at ``(x, y)`` in the colour of what it names; better than a legend."""
-    return ax.text(x, y, text, color=COLORS[role], **LABEL | options)
+    return ax.text(x, y, text, color=COLORS.get(role, role), **LABEL | options)
 
 
 def density(ax, dist, xs, role: str = "p", text: str | None = None) -> list[Artist]:

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import tensorflow as tf
+from scipy.special import entr
+from scipy.stats import norm
 from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, plots
@@ -12,7 +14,7 @@ from genlib.divergences import js, kl, wasserstein
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
-from genlib.widgets.artists import curve, density, dot, key, panel
+from genlib.widgets.artists import curve, density, dot, key, panel, shade
 
 # Explorer: jsd
 
@@ -121,6 +123,95 @@ def _compiled(family):
         return tf.map_fn(lambda shift: at(shift, scale), shifts)
 
     return js
+
+
+# Explorer: histogram_jsd
+
+
+@scene("histogram_jsd")
+class HistogramJSD(Scene):
+    """JSD estimated by counting samples in bins: coarse bins lose it, small samples add to it."""
+
+    title = "The JSD of two histograms"
+    alt = (
+        "Left: histograms of samples of P, a standard Gaussian, and of Q, moved to the right. "
+        "Right: against the number of bins, the JSD of the binned densities climbs to the true "
+        "value from below; the band of estimates from samples rises above it when bins are many."
+    )
+    size = (9.6, 3.7)
+    bins = (2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200)
+    repeats = 200
+
+    def controls(self):
+        return {
+            "bins": slider("number of bins", 20, 2, 200, 1),
+            "size": slider("samples from each (log10)", 2.5, 1.5, 5.0, 0.5),
+            "shift": slider("shift of Q", 0.5, 0.0, 3.0, 0.25),
+        }
+
+    def stage(self, fig):
+        self.left, self.right = fig.subplots(1, 2)
+        panel(self.left, "One pair of samples", ("x", -5, 7), ("share per unit", 0, 0.8))
+        key(self.left, 0.98, 0.98, {"P": "p", "Q": "q"})
+        self.histograms = [curve(self.left, role, drawstyle="steps-post") for role in "pq"]
+        panel(self.right, f"{self.repeats} repeats", ("number of bins", 1.8, 220), "JSD (nats)",
+              xscale="log", xticks=[2, 5, 10, 20, 50, 100, 200],
+              xticklabels=[2, 5, 10, 20, 50, 100, 200])  # fmt: skip
+        self.right.minorticks_off()
+        named = {"true JSD": "black", "of the binned densities": "mixture", "estimates": "accent"}
+        key(self.right, 0.02, 0.98, named, fontsize=10)
+        self.band = shade(self.right, "accent")
+        self.middle = curve(self.right, "accent")
+        self.binned = curve(self.right, "mixture", linewidth=2.5)
+        self.truth = curve(self.right, "black", linestyle="--", linewidth=1)
+        self.dot = dot(self.right, "highlight", 10, markeredgecolor="black", zorder=5)
+        self.exact = tf.function(
+            lambda shift: js(tfd.Normal(0.0, 1.0), tfd.Normal(shift, 1.0)), autograph=False
+        )
+
+    def update(self, bins, size, shift):
+        n = round(10**size)
+        truth = float(self.exact(tf.constant(shift, tf.float32)))
+        edges, shares = binned_shares(bins, shift)
+        counts = np.random.default_rng(0).multinomial(n, shares)  # (2, bins)
+        widths = np.diff(np.clip(edges, -5, 7))
+        for histogram, row in zip(self.histograms, counts, strict=True):
+            heights = np.append(row / n / widths, 0)
+            histogram.move(np.clip(edges, -5, 7), heights)
+        exact, drawn = zip(*(self._estimates(b, n, shift) for b in self.bins), strict=True)
+        low, middle, high = np.percentile(drawn, [5, 50, 95], axis=1)
+        self.band.move(self.bins, low, high)
+        self.middle.move(self.bins, middle)
+        self.binned.move(self.bins, exact)
+        self.truth.move([1, 1000], [truth, truth])
+        self.right.set_ylim(0, 1.3 * max(truth, np.max(middle), 0.01))
+        binned, here = self._estimates(bins, n, shift)
+        self.dot.move(bins, np.median(here))
+        return {
+            "true JSD": f"{truth:.4f} nats",
+            "of the binned densities": f"{binned:.4f} nats",
+            "median of the estimates": f"{np.median(here):.4f} nats",
+            "below the truth": f"{np.mean(here < truth):.0%} of {self.repeats}",
+        }
+
+    def _estimates(self, bins, n, shift):
+        """The JSD of the binned densities, and of the counts of n samples, (repeats,)."""
+        _, shares = binned_shares(bins, shift)
+        rng = np.random.default_rng(bins)
+        counts = rng.multinomial(n, shares, size=(self.repeats, 2)) / n
+        return jsd_of_shares(*shares), jsd_of_shares(counts[:, 0], counts[:, 1])
+
+
+def binned_shares(bins, shift):
+    """Edges ``(bins + 1,)``, the outer two open, and the shares of N(0, 1) and N(shift, 1)."""
+    edges = np.linspace(-4, 4 + shift, bins + 1)
+    edges[[0, -1]] = -np.inf, np.inf
+    return edges, np.diff(norm.cdf(edges - np.array([[0], [shift]])))
+
+
+def jsd_of_shares(a, b):
+    """JSD in nats of shares ``(..., bins)``: the entropy of their mean less their mean entropy."""
+    return entr((a + b) / 2).sum(-1) - (entr(a).sum(-1) + entr(b).sum(-1)) / 2
 
 
 # Exercises

@@ -58,7 +58,11 @@ class Coupling(Scene):
         grid = np.meshgrid(BINS, BINS, indexing="xy")
         self.squares = moving(middle.scatter(*grid, s=0, marker="s", color=COLORS["highlight"]))
 
-        self.plans = {SPREAD: np.outer(P, Q) / P.sum(), NEAREST: _nearest(), CROSSED: _crossed()}
+        self.plans = {
+            SPREAD: np.outer(P, Q) / P.sum(),
+            NEAREST: nearest_first(),
+            CROSSED: _crossed(),
+        }
         self.best = _sorted()
         self.least = float((self.best * DISTANCE).sum())
         panel(right, "Work", ("", -1, 2), ("shovelfuls × bins", 0, 32), xticks=[])
@@ -96,7 +100,7 @@ def draw_piles(ax):
     ax.spines["left"].set_visible(False)
 
 
-def _nearest():
+def nearest_first():
     """Return the greedy plan: of all moves still possible the shortest, again and again."""
     left, room, plan = P.astype(float), Q.astype(float), np.zeros(DISTANCE.shape)
     for move in np.argsort(DISTANCE, axis=None, kind="stable"):
@@ -124,7 +128,7 @@ def _crossed():
 
 # Explorer: wasserstein
 
-BLOCK, GAUSSIAN, TENTH = "a block", "a bell", "a tenth of a block"
+BLOCK, GAUSSIAN, TENTH = "a block", "a Gaussian", "a tenth of a block"
 STEP = 0.1
 ROLES = {"W1": "highlight", "KL": "accent", "JSD": "mixture"}
 # The right panel of each: its top, where what is infinite is drawn, and where the names stand.
@@ -252,7 +256,7 @@ class Critic1D(Scene):
 
     title = "Shape the critic"
     alt = (
-        "Top left: the densities of P, two bells in blue, and of Q, one bell in vermillion between "
+        "Top left: the densities of P, two Gaussians in blue, and of Q, one in vermillion between "
         "them. Below: the critic, two straight pieces joined at a kink, in green. Top right: what "
         "the critic collects at each x, inside the outline |F - G|. Below: the total as a bar, "
         "beside the line of W1. Sliders set both slopes and the kink."

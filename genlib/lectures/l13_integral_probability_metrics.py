@@ -14,7 +14,7 @@ from genlib.widgets.artists import curve, density, dot, panel, shade, words
 
 # Explorer: function_class
 
-TWO, ONE = "two bells", "one bell"
+TWO, ONE = "two Gaussians", "one Gaussian"
 COMPONENTS = {TWO: ((-2.0, 2.0), 0.6), ONE: ((0.0,), 1.0)}  # of P: their means, their scale
 XS = np.linspace(-12, 12, 801)
 WIDTHS = np.full(len(XS), XS[1] - XS[0])  # both ends have no mass

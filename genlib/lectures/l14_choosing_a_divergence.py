@@ -111,11 +111,11 @@ class ChooseDivergence(Scene):
 
     title = "Tick what you need: which divergences remain?"
     alt = (
-        "A table of thirteen divergences by ten measured properties. Cells in pale blue have the "
+        "A table of fifteen divergences by ten measured properties. Cells in pale blue have the "
         "property, cells in pale orange do not. Rows that lack a ticked property are faded, with a "
         "frame around each reason; a green dot marks the rows that remain."
     )
-    size = (9.8, 5.4)
+    size = (9.8, 6.0)
 
     def controls(self):
         style = {"indent": False, "layout": widgets.Layout(width="auto")}

@@ -75,6 +75,8 @@ DIVERGENCES = {
     "energy": energy,
     "√energy": root(energy),
     "MMD²": mmd2,
+    "MMD² width 5": lambda x, p, q: mmd2(x, p, q, kernels.rbf(5.0)),
+    "MMD² rational": lambda x, p, q: mmd2(x, p, q, kernels.rational_quadratic()),
     "MMD": root(mmd2),
 }
 
