@@ -23,7 +23,7 @@ _CIRCLE = np.stack([np.cos(np.linspace(0, 2 * np.pi, 61)), np.sin(np.linspace(0,
 
 # Components of points: how many, where, and the standard deviations along both coordinates.
 CLOUDS = {
-    "equal heaps": [(80, where, (0.6, 0.6)) for where in ((-2, -1), (2, -1), (0, 2))],
+    "equal clusters": [(80, where, (0.6, 0.6)) for where in ((-2, -1), (2, -1), (0, 2))],
     "one large, two small": [
         (180, (-0.8, 0), (1.1, 1.1)),
         *((30, (2.6, y), (0.2, 0.2)) for y in (1, -1)),
@@ -99,9 +99,9 @@ class EMSteps(Scene):
 
 
 @functools.cache
-def points(cloud):
-    """The 240 points of a cloud, (240, 2)."""
-    rng = np.random.default_rng(1)
+def points(cloud, seed=1):
+    """The 240 points of a cloud, (240, 2); another seed draws others."""
+    rng = np.random.default_rng(seed)
     return np.concatenate([rng.normal(where, spread, (n, 2)) for n, where, spread in CLOUDS[cloud]])
 
 

@@ -140,7 +140,7 @@ class ChooseDivergence(Scene):
             return moving(ax.add_patch(Rectangle((x, y), width, height, **style)))
 
         veil = {"color": "white", "alpha": 0.75}
-        self.veils = [box(-2.2, y - 0.5, columns + 1.7, 1, **veil) for y in range(rows)]
+        self.veils = [box(-2.5, y - 0.5, columns + 2.0, 1, **veil) for y in range(rows)]
         lit = {"color": COLORS["highlight"], "alpha": 0.4}
         self.needed = [box(x - 0.48, -1.35, 0.96, 0.8, **lit) for x in range(columns)]
         frame = {"fill": False, "edgecolor": COLORS["q"], "linewidth": 1.8}
@@ -160,7 +160,7 @@ class ChooseDivergence(Scene):
             for patch, visible in zip(self.reasons[y], lacking[y], strict=True):
                 patch.set_visible(bool(visible))
         rows = np.flatnonzero(remain)
-        self.dots.move(np.full(len(rows), -2.1), rows)
+        self.dots.move(np.full(len(rows), -2.65), rows)
         left = [self.names[y] for y in rows]
         return {"remain": ", ".join(left) or "none: no divergence here has all of these"}
 
@@ -177,7 +177,7 @@ def draw_table(ax, table) -> None:
             ax.text(x, y, text, ha="center", va="center", fontsize=9.5)
     for x, name in enumerate(names):
         plots.label(ax, x, -0.95, name, fontsize=9, va="center")
-    ax.set(xlim=(-2.3, len(names) - 0.5), ylim=(len(table) - 0.5, -1.4))
+    ax.set(xlim=(-2.8, len(names) - 0.5), ylim=(len(table) - 0.5, -1.4))
     ax.set_axis_off()
 
 
