@@ -20,7 +20,7 @@ from genlib.likelihood.hierarchical import FORMS
 from genlib.plots import COLORS
 from genlib.training import minimise
 from genlib.widgets import Scene, choice, log_slider, scene, slider
-from genlib.widgets.artists import curve, dot, moving, panel, shade, strokes
+from genlib.widgets.artists import curve, dot, key, moving, panel, shade, strokes
 
 # The eight schools
 
@@ -191,6 +191,9 @@ def _diagonal(loc, log_scale):
 # Explorer: pooling
 
 
+UNITS = ("τ", "log τ")
+
+
 @scene("pooling")
 class Pooling(Scene):
     """Eight schools between no pooling and complete pooling: what the data say of the spread."""
@@ -199,8 +202,9 @@ class Pooling(Scene):
     alt = (
         "Left: for each of eight schools, in blue its estimate with a bar of one standard error, "
         "and beside it in vermillion its effect given the spread tau, pulled towards the common "
-        "mean, a grey line. Right: the posterior density of the spread, with a mark at tau. "
-        "Sliders set tau and the size of the standard errors."
+        "mean, a grey line. Right, against the spread: the likelihood of the data, which falls; "
+        "the prior; and the posterior, with a mark at tau. Sliders set tau and the size of the "
+        "standard errors; a switch measures the densities per unit of tau or of log tau."
     )
     size = (9.6, 4.2)
 
@@ -211,6 +215,7 @@ class Pooling(Scene):
             ),
             "noise": slider("standard errors, times", 1.0, 0.1, 2.0, 0.1),
             "average": ipywidgets.Checkbox(value=False, description="average over τ"),
+            "unit": choice("densities per unit of", UNITS),
         }
 
     def stage(self, fig):
@@ -226,18 +231,26 @@ class Pooling(Scene):
         plots.label(left, 7.6, 55, "what was observed", "p", ha="right", fontsize=10)
         plots.label(left, 7.6, 49, "what is believed", "q", ha="right", fontsize=10)
         plots.label(left, 7.6, 43, "the common mean", "mixture", ha="right", fontsize=10)
-        taus, heights = ("spread τ", 0.08, 400), ("density per unit of log τ", 0, 1.5)
-        panel(right, "What the data say of τ", taus, heights, xscale="log", yticks=[])
+        taus, heights = ("spread τ", 0.08, 400), ("each as a share of its highest", 0, 1.35)
+        panel(right, "What the data say of τ", taus, heights, xscale="log")
+        named = {"likelihood p(y | τ)": "p", "prior": "mixture", "posterior": "highlight"}
+        key(right, 0.98, 0.99, named, step=0.07, fontsize=10)
         self.tau = np.geomspace(0.08, 400, 300)
         self.shade = shade(right, "highlight", 0.5)
+        self.prior = curve(right, "mixture", linestyle="--")
+        self.likelihood = curve(right, "p")
         self.mark = moving(right.axvline(1, color=COLORS["q"]))
 
-    def update(self, tau, noise, average):
+    def update(self, tau, noise, average, unit):
         model = HierarchicalNormal(EFFECTS, noise * np.array(ERRORS))
         exact = model.exact(400)
-        step = np.log(exact.tau[1] / exact.tau[0])
-        density = np.interp(np.log(self.tau), np.log(exact.tau), exact.weights / step)
-        self.shade.move(self.tau, 0, density)
+        likelihood = np.exp(model.given_spread(self.tau).log_evidence)
+        prior = 1 / (1 + (self.tau / model.spread_scale) ** 2)  # HalfCauchy, up to a factor
+        prior = prior if unit == UNITS[0] else prior * self.tau  # per unit of log tau
+        self.likelihood.move(self.tau, likelihood / likelihood.max())
+        self.prior.move(self.tau, prior / prior.max())
+        posterior = likelihood * prior
+        self.shade.move(self.tau, 0, posterior / posterior.max())
         weights = exact.weights if average else np.ones(1)
         given = model.given_spread(exact.tau if average else [tau])
         mean = weights @ given.theta_mean
