@@ -1,7 +1,6 @@
 """Two ways for a network to give each grey level of a pixel its probability.
 
-From ``size`` outputs of a network, `log_prob` scores a level 0 to ``levels - 1``, and `draw` turns
-two uniform numbers into one.
+From ``size`` outputs of a network `log_prob` scores a level, and `draw` makes one of two uniforms.
 """
 
 import numpy as np

@@ -16,7 +16,7 @@ from genlib.likelihood.base import fitted, rows
 class KDE:
     """The equal mixture of round Gaussians of standard deviation ``bandwidth`` at the data.
 
-    The bandwidth is a number above 0; None takes `scott`'s rule at each `fit`.
+    Without a bandwidth, above 0, each `fit` takes `scott`'s rule.
     """
 
     def __init__(self, bandwidth=None):

@@ -30,7 +30,7 @@ class MADE(LikelihoodModel):
         if order.shape != (dim,) or set(order.tolist()) != set(range(dim)):
             raise ValueError(f"order must be a permutation of 0 to {dim - 1}; got {order}")
         self.order = fixed(self, order.astype(np.int32), "order")
-        every = [*masks(order, ()), *(masks(order, hidden, seed) if hidden else [])]
+        every = masks(order, ()) + (masks(order, hidden, seed) if hidden else [])
         self.direct, *self.stack = (
             MaskedDense(mask, None if seed is None else seed + i) for i, mask in enumerate(every)
         )

@@ -19,7 +19,7 @@ class AffineCoupling(keras.layers.Layer):
 
     def __init__(self, mask, network, max_log_scale):
         super().__init__(dtype="float32")
-        self.mask = fixed(self, np.asarray(mask, np.float32), "mask")  # saved with the weights
+        self.mask = np.asarray(mask, np.float32)
         self.network = network
         self.max_log_scale = max_log_scale
         self.built = True
@@ -64,8 +64,7 @@ class Logit(keras.layers.Layer):
 class RealNVP(LikelihoodModel):
     """A stack of affine coupling layers between data x and a standard normal z.
 
-    ``log p(x) = log N(z; 0, 1) + log|det dz/dx|`` with ``z = forward(x)`` (section 3.1). An
-    untrained model is the identity.
+    ``log p(x) = log N(z; 0, 1) + log|det dz/dx|``, ``z = forward(x)`` (section 3.1); untrained, x.
 
     Args:
       dim: numbers in an example, at least 2.
@@ -97,7 +96,9 @@ class RealNVP(LikelihoodModel):
             network = networks.mlp(dim, 2 * dim, width, depth, seed=int(rng.integers(2**31)))
             last = network.layers[-1].kernel
             last.assign(tf.zeros_like(last))  # so that the coupling starts as the identity
-            self.flow.append(AffineCoupling(mask, network, bound))
+            layer = AffineCoupling(mask, network, bound)
+            layer.mask = fixed(layer, mask, "mask")  # drawn at random, so saved with the weights
+            self.flow.append(layer)
 
     def forward(self, x):
         """``(z, log|det dz/dx|)`` of points x, shapes ``(n, dim)`` and ``(n,)``."""
