@@ -15,6 +15,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import keras
 import numpy as np
 import tensorflow as tf
+from _networks import conv_critic, conv_generator
 from _turns import take_turns
 
 from genlib import networks
@@ -60,7 +61,7 @@ def real_data(kind):
 def make_networks(kind, width):
     if kind == "mlp":
         return networks.mlp(2, 2, width, seed=0), networks.mlp(2, 1, width, seed=1)
-    return networks.conv_generator(32, (28, 28, 1), width, 0), networks.conv_critic((28, 28, 1), 1, width, 1)  # fmt: skip  # noqa: E501
+    return conv_generator(32, (28, 28, 1), width), conv_critic((28, 28, 1), width)
 
 
 def genlib_fit(kind, width, batch, steps):

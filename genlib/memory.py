@@ -5,9 +5,6 @@ ENTRIES = 2**22
 
 
 def slices(n: int, row_size: int, entries: int | None = None) -> list[slice]:
-    """Slices that cut ``n`` rows of ``row_size`` entries into parts of at most ``entries``.
-
-    A part has a row at least; ``entries`` is `ENTRIES` unless given.
-    """
+    """Slices of ``n`` rows: parts of at most ``entries``, or `ENTRIES`, and at least one row."""
     rows = max(1, (entries or ENTRIES) // max(1, row_size))
     return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]

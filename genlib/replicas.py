@@ -1,7 +1,6 @@
 """Several devices that share each batch: all that a ``tf.distribute`` strategy asks for.
 
-A model built under a strategy of several replicas is one of a class that `class_for` makes: its own
-class, with `SharedSteps` in front. Elsewhere a step is written for one device.
+A model built under a strategy of several replicas gets `SharedSteps` in front of its class.
 """
 
 import tensorflow as tf
@@ -9,14 +8,9 @@ import tensorflow as tf
 from genlib import validate
 
 
-def count() -> int:
-    """How many replicas the strategy has that is in force."""
-    return tf.distribute.get_strategy().num_replicas_in_sync
-
-
 def class_for(kind: type) -> type:
     """``kind``; under a strategy of several replicas its subclass that shares its steps."""
-    if count() == 1 or issubclass(kind, SharedSteps):
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1 or issubclass(kind, SharedSteps):
         return kind
     return type(kind)(kind.__name__, (SharedSteps, kind), {})
 
@@ -28,12 +22,7 @@ def share_of(loss):
 
 
 class SharedSteps:
-    """What a model does differently where its updates run on the replicas' shares of a batch.
-
-    An update gives a dict of scalars, each a mean over its rows, and its generated rows. What the
-    replicas draw at random is what one device would have drawn. Hooks run outside of the replicas,
-    with all rows.
-    """
+    """Updates on the replicas' shares of a batch, which draw what one device would have drawn."""
 
     _draws = 0  # by one replica in this step
 
@@ -70,15 +59,16 @@ class SharedSteps:
         means = {name: strategy.reduce("MEAN", v, axis=None) for name, v in means.items()}
         return means, tf.reshape(strategy.gather(rows, axis=0), batch.shape)
 
-    def _draw(self, shape, sampler):
+    def _draw(self, sampler, shape, **options):
         """Draw what all replicas draw, and keep this one's rows."""
         replica = _replica()
         if replica is None:
-            return super()._draw(shape, sampler)
+            return super()._draw(sampler, shape, **options)
         seed = self.seed_generator.state.value + [0, self._draws]
         self._draws += 1
         rows, *rest = tf.unstack(tf.convert_to_tensor(shape, tf.int32))
-        return _rows_of(replica, sampler((rows * replica.num_replicas_in_sync, *rest), seed))
+        whole = (rows * replica.num_replicas_in_sync, *rest)
+        return _rows_of(replica, sampler(whole, seed, alg=self._random_algorithm, **options))
 
 
 def _replica():

@@ -1,15 +1,13 @@
 """The compiled training loop behind ``fit``, and the callbacks that ride on it.
 
 An epoch is one call of one compiled graph: it draws each batch from data that stays in memory,
-so no Python runs between steps. Keras callbacks work as in ``Model.fit`` with
-``steps_per_execution``: the batch hooks run once a call.
+so no Python runs between steps. The batch hooks of Keras callbacks run once a call.
 """
 
 import abc
-import contextlib
 import inspect
 import pathlib
-import time
+import pickle
 import types
 
 import keras
@@ -21,26 +19,22 @@ from genlib import replicas, validate
 #: Points drawn from a distribution that is given to ``fit`` in place of data.
 POOL = 65_536
 
+# This optimizer lets a read slip behind a variable's second update in a step (McGAN's U).
+tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
+
 
 class CompiledModel(keras.Model, abc.ABC):
     """A Keras model whose ``fit`` runs many training steps in one compiled graph.
 
-    A subclass defines `step`, `log_names`, `optimizers` and, in ``compile``, sets ``jit_compile``
-    (see `resolve_jit`). What it draws at random comes from `random_normal` and `random_uniform`,
-    so that a checkpoint holds the random state too. A setting may change at any time: the graph
-    is made anew when one has (see `settings_of`), and a number given to an attribute that is a
-    variable moves that variable.
-
-    Args:
-      seed: makes batches and all other draws reproducible: None, or a whole number below 2^32.
+    A subclass defines `step`, `log_names` and ``compile``, which sets ``optimizer`` and
+    ``jit_compile`` (see `resolve_jit`). It draws by `random_normal` and `random_uniform`, so that a
+    checkpoint holds the random state too. A setting may change at any time: the graph is made anew
+    (see `settings_of`), and a number given to an attribute that is a variable moves it. ``seed``
+    makes batches and all other draws reproducible: None, or a whole number below 2^32.
     """
 
-    #: What one step reports, in order.
-    log_names: tuple[str, ...]
-
-    #: The smallest batch that the model can learn from.
+    log_names: tuple[str, ...]  # what one step reports, in order
     min_batch_size = 1
-
     #: Why its step cannot be shared among several devices (see `replicas`); "" if it can.
     undivided = "its step is written for one device"
 
@@ -71,9 +65,9 @@ class CompiledModel(keras.Model, abc.ABC):
         """One training step; ``draw_batch()`` gives a fresh batch. ``{log name: scalar}``."""
 
     @property
-    @abc.abstractmethod
     def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
         """Every optimizer: their state is part of what a checkpoint must hold."""
+        return (self.optimizer,)
 
     @property
     def state(self) -> list[tf.Variable]:
@@ -83,25 +77,18 @@ class CompiledModel(keras.Model, abc.ABC):
 
     def random_normal(self, shape):
         """Standard normal numbers, float32."""
-        return self._draw(
-            shape,
-            lambda shape, seed: tf.random.stateless_normal(shape, seed, alg=self._random_algorithm),
-        )
+        return self._draw(tf.random.stateless_normal, shape)
 
     def random_uniform(self, shape, minval=0, maxval=1, dtype=tf.float32):
         """Uniform numbers in [minval, maxval); for integers ``maxval`` may be a tensor."""
-        return self._draw(
-            shape,
-            lambda shape, seed: tf.random.stateless_uniform(
-                shape, seed, minval, maxval, dtype, alg=self._random_algorithm
-            ),
-        )
+        span = {"minval": minval, "maxval": maxval, "dtype": dtype}
+        return self._draw(tf.random.stateless_uniform, shape, **span)
 
-    def _draw(self, shape, sampler):
-        return sampler(shape, self.seed_generator.next())
+    def _draw(self, sampler, shape, **options):
+        return sampler(shape, self.seed_generator.next(), alg=self._random_algorithm, **options)
 
-    def validate_data(self, data):
-        """Return ``data``; a model that cannot learn from all finite data refuses it here."""
+    def validate_data(self, data, name="data"):
+        """Return ``data``; a model that has no place for some of it raises ValueError here."""
         return data
 
     def before_training(self, data, batch_size):
@@ -112,22 +99,18 @@ class CompiledModel(keras.Model, abc.ABC):
         """Train on ``data``, with batches drawn uniformly with replacement.
 
         Args:
-          data: an array ``(n, ...)``, or a ``tfd.Distribution``, from which `POOL` points are
-            drawn once.
-          batch_size: samples a batch.
+          data: an array ``(n, ...)``, or a ``tfd.Distribution``: `POOL` points of it.
           epochs, initial_epoch: train epochs ``initial_epoch`` to ``epochs - 1``.
           steps_per_epoch: steps in one compiled call; default ``n // batch_size``, at least 1.
-          callbacks: one or several Keras callbacks. `StopOnNaN` is always among them.
-          verbose: 0 for silence, else a progress line (`Progress`).
+          callbacks: one or several Keras callbacks, which come after a `StopOnNaN`; else TypeError.
+          verbose: 0 for silence, else Keras's progress bar.
 
         Returns:
-          A ``keras.callbacks.History``: for each name in `log_names` the mean over an epoch. An
-          interrupt of the kernel ends training early and still returns it.
+          The mean over each epoch of each of `log_names`, also after an interrupt of the kernel.
 
         Raises:
-          ValueError: data of another shape, empty, with NaN or infinity, whole numbers above 1 as
-            pixels; a count that is not a whole number of at least 1.
-          TypeError: something else than callbacks of Keras.
+          ValueError: a count below 1 or not whole; data of another shape, empty or not finite;
+            pixels as whole numbers above 1.
         """
         if not self.compiled:
             self.compile()
@@ -138,9 +121,17 @@ class CompiledModel(keras.Model, abc.ABC):
         if steps_per_epoch is None:
             steps_per_epoch = max(1, len(data) // batch_size)
         steps_per_epoch = validate.count("steps_per_epoch", steps_per_epoch)
+        callbacks = [callback for callback in keras.tree.flatten(callbacks) if callback is not None]
+        for callback in callbacks:
+            if not isinstance(callback, keras.callbacks.Callback):
+                raise TypeError(
+                    f"callbacks must be keras.callbacks.Callback objects; got {type(callback)}"
+                )
+        # First: no other may save a state that has gone bad, and all may read the last epoch's.
+        callbacks = [StopOnNaN(), keras.callbacks.History(), *callbacks]
         hooks = keras.callbacks.CallbackList(
-            _with_defaults(callbacks, verbose), add_history=True, model=self,
-            verbose=0, epochs=epochs, steps=steps_per_epoch,
+            callbacks, add_progbar=verbose != 0, model=self,
+            verbose=verbose, epochs=epochs, steps=steps_per_epoch,
         )  # fmt: skip
 
         self.stop_training = False
@@ -152,9 +143,7 @@ class CompiledModel(keras.Model, abc.ABC):
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 hooks.on_epoch_begin(epoch)
                 hooks.on_train_batch_begin(0)
-                run = self._compiled_epoch(data.shape, batch_size, steps_per_epoch)
-                with _reads_before_updates():
-                    losses = run(data).numpy()
+                losses = self._compiled_epoch(data.shape, batch_size, steps_per_epoch)(data).numpy()
                 self.step_losses = dict(zip(self.log_names, losses.T, strict=True))
                 logs = {name: float(values.mean()) for name, values in self.step_losses.items()}
                 hooks.on_train_batch_end(steps_per_epoch - 1, logs)
@@ -177,27 +166,22 @@ class CompiledModel(keras.Model, abc.ABC):
 
         def run(data):
             def draw_batch():
-                return tf.gather(
-                    data, self.random_uniform((batch_size,), 0, data.shape[0], tf.int32)
-                )
+                rows = self.random_uniform((batch_size,), 0, data.shape[0], tf.int32)
+                return tf.gather(data, rows)
 
             def body(i, losses):
                 logs = self.step(draw_batch)
                 return i + 1, losses.write(i, tf.stack([logs[name] for name in self.log_names]))
 
-            # Inside XLA on a CPU, threefry draws ten times faster than the default; outside it
-            # has no kernel.
-            self._random_algorithm = "threefry" if self.jit_compile else "philox"
-            try:
-                losses = tf.TensorArray(tf.float32, steps, element_shape=(len(self.log_names),))
-                # ``steps`` is a Python int: XLA would recompile for each value of a tensor.
-                return tf.while_loop(lambda i, _: i < steps, body, (0, losses))[1].stack()
-            finally:
-                self._random_algorithm = "philox"
+            losses = tf.TensorArray(tf.float32, steps, element_shape=(len(self.log_names),))
+            return tf.while_loop(lambda i, _: i < steps, body, (0, losses))[1].stack()
 
-        run = tf.function(run, jit_compile=self.jit_compile, autograph=False)
-        # Traced here, once: TensorFlow would count the traces of many models as a mistake.
-        run = run.get_concrete_function(tf.TensorSpec(data_shape, tf.float32))
+        # Inside XLA on a CPU, threefry draws ten times faster; outside it has no kernel.
+        self._random_algorithm = "threefry" if self.jit_compile else "philox"
+        try:
+            run = traced(run, data_shape, jit_compile=self.jit_compile)
+        finally:
+            self._random_algorithm = "philox"
         self.train_function = (key(), run)
         return run
 
@@ -216,6 +200,15 @@ class CompiledModel(keras.Model, abc.ABC):
     evaluate = train_on_batch = test_on_batch = _only_fit
 
 
+def traced(function, *specs, **options):
+    """The graph of ``function`` of float32 tensors of the shapes ``specs``, or of given specs.
+
+    Traced once and at once: TensorFlow would count the traces of many models as a mistake.
+    """
+    specs = [spec if isinstance(spec, tf.TensorSpec) else tf.TensorSpec(spec) for spec in specs]
+    return tf.function(function, autograph=False, **options).get_concrete_function(*specs)
+
+
 def settings_of(thing, seen=None):
     """What a graph that reads ``thing`` bakes in, as nested tuples that compare as equal.
 
@@ -223,14 +216,12 @@ def settings_of(thing, seen=None):
     variables and functions count by their identity. What `fit` itself writes is left out.
     """
     seen = set() if seen is None else seen
+    if isinstance(thing, dict):
+        thing = list(thing.items())
     if isinstance(thing, list | tuple | set | frozenset):
         return tuple(settings_of(part, seen) for part in thing)
-    if isinstance(thing, dict):
-        return tuple((key, settings_of(value, seen)) for key, value in thing.items())
-    if isinstance(thing, np.ndarray):
-        return thing.shape, str(thing.dtype), thing.tobytes()
-    if thing is None or isinstance(thing, bool | int | float | complex | str | bytes | np.generic):
-        return repr(thing)  # NaN equals itself in this form
+    if isinstance(thing, _PLAIN):
+        return pickle.dumps(thing)  # NaN equals itself in this form
     if isinstance(thing, _OPAQUE) or id(thing) in seen:
         return _Same(thing)
     seen.add(id(thing))
@@ -245,6 +236,7 @@ def settings_of(thing, seen=None):
     return _Same(thing), settings_of(parts, seen)
 
 
+_PLAIN = type(None), bool, int, float, complex, str, bytes, np.generic, np.ndarray
 _OPAQUE = type, types.ModuleType, tf.Tensor, tf.Variable, keras.Variable, keras.callbacks.Callback
 _PRIVATE_SETTINGS = {"_trainable", "_learning_rate", "_jit_compile"}
 _WRITTEN_BY_FIT = {"train_function", "history", "stop_training", "step_losses", "compiled", "built"}
@@ -261,11 +253,7 @@ class _Same:
 
 
 def resolve_optimizer(name, optimizer, default, variables):
-    """The optimizer that argument ``name`` means, built for ``variables``.
-
-    ``optimizer`` is one, a name or a config as Keras takes them, or None for ``default()``.
-    ValueError for anything else, and for one that already trains other variables.
-    """
+    """``optimizer``, or else ``default()``, built for ``variables``; ValueError if it cannot be."""
     try:
         found = default() if optimizer is None else keras.optimizers.get(optimizer)
     except (TypeError, ValueError) as error:
@@ -280,10 +268,9 @@ def resolve_optimizer(name, optimizer, default, variables):
 
 
 def minimise(optimizer, variables, objective):
-    """One update of ``variables`` down the gradient of the scalar ``objective()``.
+    """One update of Keras ``variables``, or of a network, down the gradient of ``objective()``.
 
-    ``variables`` are Keras variables, or anything with ``trainable_variables``. Returns the scalar.
-    On a replica the step goes down the gradient of the mean over all replicas.
+    Returns that scalar. On a replica the gradient is that of the mean over all replicas.
     """
     variables = getattr(variables, "trainable_variables", variables)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -295,80 +282,40 @@ def minimise(optimizer, variables, objective):
     return loss
 
 
-@contextlib.contextmanager
-def _reads_before_updates():
-    """Call graphs without TensorFlow's dependency optimizer, and put it back.
-
-    Where a variable is updated twice in a step (McGAN's U and V: a gradient, then a projection) it
-    lets a read slip behind the update that should follow it. XLA does not.
-    """
-    name = "dependency_optimization"
-    before = tf.config.optimizer.get_experimental_options().get(name, True)
-    tf.config.optimizer.set_experimental_options({name: False})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({name: before})
-
-
 def resolve_jit(jit_compile, models) -> bool:
-    """Whether XLA compiles the loop: ``True``, ``False``, or ``"auto"``.
+    """Whether XLA compiles the loop: True, False, or "auto", else ValueError.
 
-    "auto" says yes unless a network convolves: inside an XLA loop on a CPU a convolution is many
-    times slower. Under a strategy of several replicas it says no: they meet outside of XLA.
+    "auto" says no to convolutions, which XLA's loops slow down on a CPU, and to several replicas.
     """
     if jit_compile not in (True, False, "auto"):
         raise ValueError(f"jit_compile must be True, False or 'auto'; got {jit_compile!r}")
     if jit_compile != "auto":
         return bool(jit_compile)
-    if replicas.count() > 1:
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False
     layers = (layer for model in models for layer in model._flatten_layers())
     return not any("Conv" in type(layer).__name__ for layer in layers)
 
 
-def _with_defaults(callbacks, verbose):
-    found = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks))
-    callbacks = [c for c in found if c is not None]
-    for callback in callbacks:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(
-                f"callbacks must be keras.callbacks.Callback objects; got {type(callback)}"
-            )
-    # These two come first: no other callback may save or draw a state that has gone bad, and all
-    # may read the history of the epoch that has just ended.
-    for kind in (keras.callbacks.History, StopOnNaN):
-        if not any(isinstance(c, kind) for c in callbacks):
-            callbacks.insert(0, kind())
-    if verbose and not any(isinstance(c, Progress) for c in callbacks):
-        callbacks.append(Progress())
-    return callbacks
+def points(name, value, shape) -> tf.Tensor:
+    """``value`` as float32 ``(n, *shape)``; ValueError for another shape, NaN or infinity."""
+    value = tf.cast(validate.numbers(name, value), tf.float32)
+    if not value.shape.rank or value.shape[1:] != shape or value.shape[0] == 0:
+        wanted = ", ".join(["n", *map(str, shape)])
+        raise ValueError(f"{name} must have shape ({wanted}), n >= 1; got {value.shape}")
+    return validate.finite(name, value)
 
 
 def _resident(data, shape) -> tf.Tensor:
-    """``data`` as one float32 tensor ``(n, *shape)``."""
     if hasattr(data, "log_prob") and hasattr(data, "sample"):
         data = data.sample(POOL, seed=(0, 0))
-    try:
-        found = np.asarray(data)
-        numbers = np.asarray(found.real, np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"data must be an array or a tfd.Distribution; got {type(data).__name__}"
-        ) from error
-    if np.ma.is_masked(data) or np.iscomplexobj(found):
-        kind = "masked ones" if np.ma.is_masked(data) else found.dtype
-        raise ValueError(f"data must be real numbers, none of them masked; got {kind}")
-    data = tf.convert_to_tensor(numbers)
-    if data.shape.rank == 0 or tuple(data.shape[1:]) != tuple(shape) or not len(data):
-        wanted = ", ".join(["n", *map(str, shape)])
-        raise ValueError(f"data must have shape ({wanted}), n >= 1; got {tuple(data.shape)}")
-    if len(shape) == 3 and found.dtype.kind in "iu" and found.max() > 1:
+    found = points("data", data, shape)
+    if len(shape) == 3 and np.asarray(data).dtype.kind in "iu" and np.max(data) > 1:
         raise ValueError(
             "data must hold pixels as fractions, such as x / 255; got whole numbers up to "
-            f"{found.max()}"
+            f"{np.max(data)}"
         )
-    return validate.finite("data", data)
+    return found
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -378,8 +325,7 @@ class StopOnNaN(keras.callbacks.Callback):
         self._good = [v.numpy() for v in self.model.state]
 
     def on_epoch_end(self, epoch, logs=None):
-        trouble = self._trouble(epoch)
-        if trouble:
+        if trouble := self._trouble(epoch):
             print(
                 f"Training stopped: {trouble} (epoch {epoch + 1}). The weights are those from "
                 "before this epoch. A smaller learning rate is the first thing to try."
@@ -401,24 +347,14 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 class Resume(keras.callbacks.Callback):
-    """Save everything at the end of an epoch, and go on from there at the next ``fit``.
+    """Save all state in ``directory`` after each epoch; the next ``fit`` goes on from there.
 
-    The result equals that of an uninterrupted run: weights, both optimizers' moments and the
-    random state are all restored.
-
-    Args:
-      directory: where the checkpoints lie; made if it is missing.
-      every: save each ``every``-th epoch; the last two are kept.
-
-    Raises:
-      ValueError: the checkpoint there belongs to another class, to other optimizers or to a model
-        of another shape.
+    ValueError if the checkpoint there is of a model of another class, shapes or optimizers.
     """
 
-    def __init__(self, directory, every=1):
+    def __init__(self, directory):
         super().__init__()
         self.directory = pathlib.Path(directory).expanduser()
-        self.every = validate.count("every", every)
 
     def on_train_begin(self, logs=None):
         checkpoint = tf.train.Checkpoint(state=self.model.state)
@@ -426,8 +362,7 @@ class Resume(keras.callbacks.Callback):
         latest = self._manager.latest_checkpoint
         if latest is None:
             return
-        label = self.directory / "model.txt"
-        found, ours = (label.read_text() if label.exists() else "unknown"), self._label()
+        found, ours = (self.directory / "model.txt").read_text(), self._label()
         if found != ours:
             raise ValueError(
                 f"directory {str(self.directory)!r} holds the checkpoint of another model, of "
@@ -439,7 +374,7 @@ class Resume(keras.callbacks.Callback):
         print(f"Resuming after epoch {self.model._initial_epoch}.")
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every == 0 and not self.model.stop_training:
+        if not self.model.stop_training:
             self._manager.save(checkpoint_number=epoch + 1)
             (self.directory / "model.txt").write_text(self._label())
 
@@ -447,36 +382,3 @@ class Resume(keras.callbacks.Callback):
         """What must be the same for a checkpoint to belong to a model."""
         kinds = ", ".join(type(part).__name__ for part in (self.model, *self.model.optimizers))
         return f"{kinds}\n{[tuple(v.shape) for v in self.model.state]}\n"
-
-
-class Progress(keras.callbacks.Callback):
-    """One line that moves: epochs done, the losses, the seconds gone."""
-
-    def on_train_begin(self, logs=None):
-        self._start, self._shown, self._handle = time.perf_counter(), 0.0, None
-
-    def on_epoch_end(self, epoch, logs=None):
-        now, last = time.perf_counter(), epoch + 1 == self.params["epochs"]
-        if now - self._shown < 0.2 and not last and not self.model.stop_training:
-            return
-        self._shown = now
-        done = round(20 * (epoch + 1) / self.params["epochs"])
-        losses = "  ".join(f"{name} {value:.3f}" for name, value in logs.items())
-        self._show(
-            f"epoch {epoch + 1}/{self.params['epochs']} "
-            f"[{'=' * done}{'.' * (20 - done)}] {now - self._start:.0f} s  {losses}"
-        )
-
-    def on_train_end(self, logs=None):
-        if self._handle is None and self._shown:
-            print()
-
-    def _show(self, line):
-        from IPython import display, get_ipython
-
-        if getattr(get_ipython(), "kernel", None) is None:
-            print("\r" + line, end="", flush=True)
-        elif self._handle is None:
-            self._handle = display.display({"text/plain": line}, raw=True, display_id=True)
-        else:
-            self._handle.update({"text/plain": line}, raw=True)

@@ -58,7 +58,7 @@ def test_refuses():
         Autoencoder(networks.mlp(3, 3))
     model = Autoencoder(networks.autoencoder(3, 2))
     for call in (model.squared_error, model.reconstruct):
-        with pytest.raises(ValueError, match=r"x must have shape \(n, 3\); got \(2, 4\)"):
+        with pytest.raises(ValueError, match=r"x must have shape \(n, 3\), n >= 1; got \(2, 4\)"):
             call(np.zeros((2, 4)))
         with pytest.raises(ValueError, match="x must be finite"):
             call(np.full((2, 3), np.nan))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks._networks import conv_critic, conv_generator
 from genlib import data, networks, training
 from genlib.experiments import default_networks
 from genlib.gans import EBGAN, GAN, REGISTRY, WGANGP, AdversarialModel, base
@@ -283,7 +284,7 @@ def test_pictures_of_another_range_are_refused():
             model.fit(bad, verbose=0)
     noisy = tf.constant(x + 0.01 * np.random.default_rng(0).normal(size=x.shape), tf.float32)
     assert model.validate_data(noisy) is noisy
-    assert networks.output_range(networks.conv_generator(2, (8, 8, 1), 4))[:2] == (0, 1)
+    assert networks.output_range(conv_generator(2, (8, 8, 1), 4))[:2] == (0, 1)
     assert networks.output_range(networks.mlp(2, 2))[:2] == (-np.inf, np.inf)
 
 
@@ -358,8 +359,8 @@ def test_sample_repeats_with_its_seed_and_varies_without():
 
 def test_images_train_and_stay_in_range():
     x, _ = data.images("digits")
-    generator = networks.conv_generator(4, (8, 8, 1), 8, seed=0)
-    critic = networks.conv_critic((8, 8, 1), width=8, seed=1)
+    generator = conv_generator(4, (8, 8, 1), 8)
+    critic = conv_critic((8, 8, 1), 8)
     model = GAN(generator, critic, seed=0)
     model.fit(x, steps_per_epoch=3, verbose=0)
     made = model.sample(7).numpy()

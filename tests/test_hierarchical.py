@@ -209,7 +209,7 @@ def test_mean_field_underestimates(exact, fits):
     "arguments, words",
     [
         (([1.0, 2.0], [1.0]), "one shape"),
-        (([1.0, 2.0], [1.0, 0.0]), "sigma must be above 0"),
+        (([1.0, 2.0], [1.0, 0.0]), "sigma must be positive everywhere; got values down to 0"),
         (([1.0, np.nan], [1.0, 1.0]), "y must be finite"),
         (([1.0], [1.0], 0), "mean_scale must be a finite number above 0"),
         (([1.0], [1.0], 1, np.inf), "spread_scale must be a finite number above 0"),

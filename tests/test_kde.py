@@ -149,7 +149,7 @@ def test_it_takes_float32_tensors():
         (lambda: KDE(np.nan), "bandwidth must be a finite number above 0"),
         (lambda: KDE(1).log_prob([0.0]), "call fit"),
         (lambda: KDE(1).fit([[0.0, np.inf]]), "x must be finite"),
-        (lambda: KDE(1).fit([[0.0, 1.0]]).log_prob([[0.0]]), "dimension of the data, 2"),
+        (lambda: KDE(1).fit([[0.0, 1.0]]).log_prob([[0.0]]), r"x must have shape \(n, 2\); got"),
         (lambda: KDE(1).fit([[0.0, 1.0]]).leave_one_out(), "at least 2 points"),
         (lambda: KDE(1).fit([0.0]).sample(1, seed=np.nan), "seed must be"),
         (lambda: KDE(1).fit(np.ma.array([0.0, 9.0], mask=[0, 1])), "masked"),

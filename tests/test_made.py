@@ -139,7 +139,10 @@ def test_gradient_is_that_of_finite_differences():
         (lambda: MADE(3).log_prob(np.full((2, 3), 0.5)), "must be 0 or 1; got 0.5"),
         (lambda: MADE(3).log_prob([[0, 1, 2]]), r"must be in \[0, 1\]; got values from 0 to 2"),
         (lambda: MADE(3).log_prob([[0, 1, np.nan]]), "x must be finite"),
-        (lambda: MADE(3).log_prob(np.zeros((2, 4))), r"x must have shape \(n, 3\); got \(2, 4\)"),
+        (
+            lambda: MADE(3).log_prob(np.zeros((2, 4))),
+            r"x must have shape \(n, 3\), .*; got \(2, 4\)",
+        ),
         (lambda: MADE(3).fit(np.full((9, 3), 0.2)), "data must be 0 or 1; got 0.2"),
         (lambda: MADE(3).fit(np.zeros((9, 2))), r"data must have shape \(n, 3\)"),
     ],

@@ -273,8 +273,8 @@ def test_model_refuses(arguments, message):
         (np.zeros((9, 2)), None, "clusters must be at most the number of different points, 1"),
         (np.zeros((9, 2)), np.zeros(8, int), r"labels must be whole numbers of shape \(9,\)"),
         (np.zeros((9, 2)), np.zeros(9), "labels must be whole numbers .* got float64"),
-        (np.zeros((9, 2)), np.full(9, 3), "labels must be from -1 .not known. to 2; got 3 to 3"),
-        (np.zeros((9, 2)), np.r_[-1, np.zeros(8, int)], r"at least once; missing: \[1, 2\]"),
+        (np.zeros((9, 2)), np.full(9, 3), "labels must be -1 to 2; got labels from 3 to 3"),
+        (np.zeros((9, 2)), np.r_[-1, np.zeros(8, int)], r"must hold each class; it lacks \[1, 2\]"),
     ],
 )
 def test_fit_refuses(x, labels, message):

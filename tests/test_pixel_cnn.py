@@ -282,7 +282,7 @@ def test_draws_follow_log_prob(head):
         (lambda: PixelCNN((4, 4, 1), kernels=(1,)), "kernels must be a whole number of at least 3"),
         (lambda: PixelCNN((4, 4, 1), head="gauss"), "head must be one of logistic, softmax"),
         (lambda: tiny().sample(0), "n must be a whole number of at least 1; got 0"),
-        (lambda: tiny().log_prob(np.zeros((2, 3, 4))), r"shape \(n, 3, 4, 1\); got \(2, 3, 4\)"),
+        (lambda: tiny().log_prob(np.zeros((2, 3, 4))), r"\(n, 3, 4, 1\), n >= 1; got \(2, 3, 4\)"),
         (lambda: tiny().log_prob(np.full((2, 3, 4, 1), 0.5)), "must be 0 or 1; got 0.5"),
         (lambda: tiny().log_prob(np.full((2, 3, 4, 1), 255.0)), r"must be in \[0, 1\]"),
         (lambda: tiny().log_prob(np.full((2, 3, 4, 1), np.nan)), "x must be finite"),

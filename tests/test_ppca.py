@@ -169,7 +169,7 @@ def test_latent_dim_must_be_a_count(latent_dim):
         (np.full((4, 6), np.inf), "x must be finite"),
         (np.zeros((0, 6)), "x must not be empty"),
         (np.zeros((2, 3, 6)), "x must have shape"),
-        (draw(0)[:1], "x must have at least 2 points; got 1"),
+        (draw(0)[:1], "x must vary in more than latent_dim = 3 directions"),
         ("words", "x must be an array of (real )?numbers"),
         (np.ones((9, 6)), "x must vary in more than latent_dim = 3 directions"),
         (draw(0)[:4], "x must vary in more than latent_dim = 3 directions"),

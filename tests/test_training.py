@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks._networks import conv_critic
 from genlib import networks, training
 from genlib.gans import GAN, LSGAN
 
@@ -184,7 +185,7 @@ def test_weights_that_are_not_finite_stop_training_too(capsys):
 def test_progress_says_where_it_is(capsys):
     small_gan().fit(DATA, batch_size=32, epochs=2, steps_per_epoch=5)
     out = capsys.readouterr().out
-    assert "epoch 2/2 [====================]" in out and "generator_loss" in out
+    assert "Epoch 2/2" in out and "5/5" in out and "generator_loss" in out
 
 
 def test_interrupt_keeps_the_model_and_its_history(capsys):
@@ -205,9 +206,9 @@ def test_interrupt_keeps_the_model_and_its_history(capsys):
         (np.zeros((5, 3)), r"data must have shape \(n, 2\), n >= 1; got \(5, 3\)"),
         (np.full((5, 2), np.nan), "data must be finite; got 10 NaN"),
         (np.array([[0.0, np.inf]]), "data must be finite; got 1 NaN"),
-        ("digits", "data must be an array or a tfd.Distribution; got str"),
-        (np.ma.masked_less(DATA[:5], 0), "data must be real numbers, none of them masked"),
-        (DATA[:5] + 1j, "data must be real numbers, none of them masked; got complex"),
+        ("digits", "data must be an array of numbers, all real; got <U6"),
+        (np.ma.masked_less(DATA[:5], 0), "data must be an array of numbers, .*; got masked values"),
+        (DATA[:5] + 1j, "data must be an array of numbers, all real; got complex"),
     ],
 )
 def test_bad_data_is_refused_before_training(data, message):
@@ -262,7 +263,7 @@ def test_minimise_takes_variables_or_what_has_them(as_network):
 
 def test_convolutions_keep_xla_out_unless_asked():
     mlp = networks.mlp(2, 2)
-    conv = networks.conv_critic((8, 8, 1), width=4)
+    conv = conv_critic((8, 8, 1), 4)
     assert training.resolve_jit("auto", [mlp, mlp])
     assert not training.resolve_jit("auto", [mlp, conv])
     assert training.resolve_jit(True, [conv])

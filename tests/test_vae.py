@@ -425,9 +425,9 @@ def net(inputs, outputs, **options):
     [
         (lambda: VAE(net(3, 0 + 4), net(2, 3), 0), ValueError, "latent_dim must be a whole number"),
         (lambda: VAE(net(3, 4), net(2, 3), 2.5), ValueError, "latent_dim must be a whole number"),
-        (lambda: VAE(net(3, 2), net(2, 3), 2), ValueError, r"encoder must give a mean and a log-variance .* \(n, 4\); it gives \(None, 2\)"),  # noqa: E501
-        (lambda: VAE(net(3, 4), net(1, 3), 2), ValueError, r"decoder must take latents \(n, 2\); it takes \(None, 1\)"),  # noqa: E501
-        (lambda: VAE(net(3, 4), net(2, 5), 2), ValueError, r"decoder must give what encoder takes: shape \(None, 3\); it gives \(None, 5\)"),  # noqa: E501
+        (lambda: VAE(net(3, 2), net(2, 3), 2), ValueError, r"encoder must go from \(None, 3\) to \(None, 4\); it goes from \(None, 3\) to \(None, 2\)"),  # noqa: E501
+        (lambda: VAE(net(3, 4), net(1, 3), 2), ValueError, r"decoder must go from \(None, 2\) to \(None, 3\); it goes from \(None, 1\)"),  # noqa: E501
+        (lambda: VAE(net(3, 4), net(2, 5), 2), ValueError, r"decoder must go from \(None, 2\) to \(None, 3\); .* to \(None, 5\)"),  # noqa: E501
         (lambda: VAE(None, net(2, 3), 2), TypeError, "encoder must be a built keras.Model .*NoneType"),  # noqa: E501
         (lambda: VAE(net(3, 4), "net", 2), TypeError, "decoder must be a built keras.Model .*str"),
         (lambda: VAE(net(3, 4), net(2, 3, output_activation="sigmoid"), 2), ValueError, "remove the sigmoid"),  # noqa: E501

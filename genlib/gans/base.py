@@ -339,7 +339,7 @@ def check_networks(generator, critic, kind):
     """The one check of a variant's networks; TypeError or ValueError says what is wrong."""
     parts = {"generator": generator} | ({} if kind is None else {"critic": critic})
     for name, network in parts.items():
-        networks.check_float32(name, networks.check(name, network))
+        networks.check(name, network)
     if len(generator.input_shape) != 2:
         raise ValueError(
             f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"

@@ -60,7 +60,7 @@ class GMMN(AdversarialModel):
         self.unbiased, self.root = unbiased, root
         self.autoencoder = autoencoder
         if autoencoder is not None:
-            networks.check_float32("autoencoder", networks.check("autoencoder", autoencoder))
+            networks.check("autoencoder", autoencoder)
             autoencoder.trainable = False
             made, codes = generator.output_shape, autoencoder.get_layer("encoder").output_shape
             if made != codes:

@@ -1,8 +1,4 @@
-"""Models with a density, or a bound of one, that are fitted to data: one file each.
-
-And two neighbours without one, for comparison: the autoencoder, and k-means, which also starts the
-Gaussian mixture.
-"""
+"""Models with a density, or a bound of one, that are fitted to data; autoencoder and k-means."""
 
 from genlib.likelihood.autoencoder import Autoencoder
 from genlib.likelihood.gaussian_mixture import GaussianMixture

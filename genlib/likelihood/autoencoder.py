@@ -3,22 +3,14 @@
 import tensorflow as tf
 
 from genlib import networks, validate
-from genlib.likelihood.base import LikelihoodModel, ends_in_sigmoid, run
+from genlib.likelihood.base import LikelihoodModel
 
 
 class Autoencoder(LikelihoodModel):
     """A `genlib.networks.autoencoder` and its training: reconstruct with little squared error.
 
-    It compresses, and that is all: it has no density of the data, hence no ``log_prob`` and no
-    ``sample``.
-
-    Args:
-      network: from data ``(n, ...)`` to data of the same shape, with layers "encoder" and
-        "decoder", both models.
-      **options: ``seed``, ``name`` of the base class.
-
-    Raises:
-      ValueError: a network without these two layers, or one that changes the shape.
+    ``network`` goes from data ``(n, ...)`` to the same shape, and has two models for layers,
+    "encoder" and "decoder"; else ValueError. There is no density, hence no ``log_prob``.
     """
 
     def __init__(self, network, **options):
@@ -30,22 +22,18 @@ class Autoencoder(LikelihoodModel):
                 f'network must have layers "encoder" and "decoder"; got {", ".join(layers)}'
             )
         self.encoder, self.decoder = layers["encoder"], layers["decoder"]
-        if network.output_shape != network.input_shape:
-            raise ValueError(
-                f"network must give what it takes, shape {network.input_shape}; it gives "
-                f"{network.output_shape}"
-            )
+        networks.check_shapes("network", network, network.input_shape, network.input_shape)
         self.data_shape = tuple(network.input_shape[1:])
 
     def validate_data(self, data, name="data"):
         """``data``; ValueError for values outside [0, 1] that a last sigmoid cannot give back."""
-        return validate.unit_interval(name, data) if ends_in_sigmoid(self.decoder) else data
+        bounded = networks.output_range(self.decoder)[2] == "sigmoid"
+        return validate.unit_interval(name, data) if bounded else data
 
     def terms(self, x):
         """Half the squared error of each x, summed over its pixels; the mean over the batch.
 
-        It is minus the log density, less a constant, of a Gaussian of variance 1 round the
-        reconstruction: nats, but of x given its own code.
+        Up to a constant, minus the log density of a Gaussian round the reconstruction, in nats.
         """
         return {"loss": tf.reduce_mean(self._squared_error(x, training=True)) / 2}
 
@@ -55,8 +43,8 @@ class Autoencoder(LikelihoodModel):
 
     def reconstruct(self, x):
         """``x``, ``(n, ...)``, through the code and back."""
-        return run(self.network, self.check_batch("x", x))
+        return self.network(self.check_batch("x", x))
 
     def _squared_error(self, x, training=False):
-        off = x - run(self.network, x, training)
+        off = x - self.network(x, training=training)
         return tf.reduce_sum(tf.reshape(off**2, (tf.shape(x)[0], -1)), axis=1)

@@ -1,61 +1,37 @@
-"""What every likelihood model of the course shares: one optimizer, one loss in nats."""
+"""What the likelihood models of the course share: one loss in nats, and checks of what they get."""
 
 import abc
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from genlib import validate
-from genlib.training import CompiledModel, minimise, resolve_jit, resolve_optimizer
+from genlib import training, validate
 
 
-class LikelihoodModel(CompiledModel):
+class LikelihoodModel(training.CompiledModel):
     """A model trained by going down one loss, in nats per example.
 
     A subclass sets ``data_shape``, the shape of one example, makes all of its weights when it is
     made, and defines `terms` and ``sample``; ``log_prob`` where the likelihood is exact, ``elbo``
     and ``iwae`` where there is a bound. Structure that is drawn at random (masks, orders) is kept
     in weights that are not trained: whoever loads the weights gets the same model.
-
-    All numbers are float32. Networks may compute in another precision; see `run`.
-
-    Args:
-      seed: makes batches and all other draws reproducible; the networks bring their own seeds.
     """
 
-    #: What a step reports. The terms of the loss come first, so that a run that diverges is
-    #: stopped with the name of the term that broke.
-    log_names = ("loss",)
-
+    log_names = ("loss",)  # terms before their sum: a run that diverges names what broke first
     data_shape: tuple[int, ...]
-
-    def __init__(self, seed=None, name=None):
-        super().__init__(seed=validate.seed("seed", seed), name=name)
-        self.built = True
 
     @abc.abstractmethod
     def terms(self, x):
-        """``{name: scalar}`` for each of `log_names`, in nats per example; "loss" is minimised.
-
-        ``x`` is a batch ``(n, *data_shape)``.
-        """
-
-    @staticmethod
-    def default_optimizer() -> keras.optimizers.Optimizer:
-        return keras.optimizers.Adam(1e-3)
+        """``{log name: scalar}`` of a batch ``(n, *data_shape)``, in nats; "loss" is minimised."""
 
     def compile(self, optimizer=None, jit_compile="auto"):
-        """Choose the optimizer or its name (default: the model's own), and whether XLA compiles."""
-        self.optimizer = resolve_optimizer(
-            "optimizer", optimizer, self.default_optimizer, self.trainable_variables
+        """Choose the optimizer or its name (default: Adam at 1e-3), and whether XLA compiles."""
+        self.optimizer = training.resolve_optimizer(
+            "optimizer", optimizer, keras.optimizers.Adam, self.trainable_variables
         )
-        self.jit_compile = resolve_jit(jit_compile, (self,))
+        self.jit_compile = training.resolve_jit(jit_compile, (self,))
         self.compiled = True
-        self.train_function = None
-
-    @property
-    def optimizers(self):
-        return (self.optimizer,)
 
     @property
     def input_shape(self):
@@ -70,26 +46,24 @@ class LikelihoodModel(CompiledModel):
             logs.update(self.terms(draw_batch()))
             return logs["loss"]
 
-        minimise(self.optimizer, self, objective)
+        training.minimise(self.optimizer, self, objective)
         return logs
 
-    def validate_data(self, data, name="data"):
-        """Return ``data``; ValueError if the model has no place for some of it."""
-        return data
-
     def check_batch(self, name, x):
-        """``x`` as `check_points` gives it, and as `validate_data` accepts it."""
-        return self.validate_data(self.check_points(name, x), name)
+        """``x`` as float32 ``(n, *data_shape)``; ValueError unless the model can score it."""
+        return self.validate_data(training.points(name, x, self.data_shape), name)
 
-    def check_points(self, name, x):
-        """``x`` as float32 ``(n, *data_shape)``; ValueError for another shape, NaN, infinity."""
-        x = tf.cast(validate.numbers(name, x), tf.float32)
-        wanted = f"({', '.join(['n', *map(str, self.data_shape)])})"
-        if not x.shape.rank or tuple(x.shape[1:]) != self.data_shape:
-            raise ValueError(f"{name} must have shape {wanted}; got {x.shape}")
-        if x.shape[0] == 0:
-            raise ValueError(f"{name} must have shape {wanted}, n >= 1; got {x.shape}")
-        return validate.finite(name, x)
+
+class Masked(keras.layers.Layer):
+    """A kernel ``(..., inputs, outputs)`` that a fixed ``mask`` multiplies, and a bias."""
+
+    def __init__(self, mask, seed=None):
+        super().__init__(dtype="float32")
+        glorot = keras.initializers.GlorotUniform(seed)
+        self.kernel = self.add_weight(shape=mask.shape, initializer=glorot, name="kernel")
+        self.bias = self.add_weight(shape=mask.shape[-1:], initializer="zeros", name="bias")
+        self.mask = fixed(self, mask, "mask")
+        self.built = True
 
 
 def fixed(layer, value, name):
@@ -97,11 +71,6 @@ def fixed(layer, value, name):
     weight = layer.add_weight(shape=value.shape, dtype=str(value.dtype), trainable=False, name=name)
     weight.assign(value)
     return weight
-
-
-def run(network, x, training=False):
-    """``network(x)`` in float32, whatever the network computes in (mixed precision, float64)."""
-    return tf.cast(network(x, training=training), tf.float32)
 
 
 def draws(seed) -> keras.random.SeedGenerator:
@@ -114,13 +83,45 @@ def normal(shape, source):
     return keras.random.normal(shape, dtype="float32", seed=source)
 
 
+def uniforms(shape, seed):
+    """Numbers in [0, 1), float32."""
+    return tf.random.stateless_uniform(shape, tf.cast(draws(seed).next(), tf.int32))
+
+
 def coin(uniform, probability):
     """1.0 with the given probability, else 0.0; NaN stays NaN. ``uniform``: numbers in [0, 1)."""
     drawn = tf.cast(uniform < probability, tf.float32)
     return tf.where(tf.math.is_nan(probability), probability, drawn)
 
 
-def ends_in_sigmoid(network):
-    """Whether the last layer with an activation is a sigmoid: all it gives lies in [0, 1]."""
-    last = [layer for layer in network.layers if hasattr(layer, "activation")][-1:]
-    return any(layer.activation is keras.activations.sigmoid for layer in last)
+def fitted(value):
+    """``value``, which a model's ``fit`` sets; ValueError if it is still None."""
+    if value is None:
+        raise ValueError("the model is not fitted; call fit(x) first")
+    return value
+
+
+def rows(name, value, d):
+    """`validate.samples` ``(n, d)``; ValueError for another d."""
+    value = validate.samples(name, value)
+    if value.shape[1] != d:
+        raise ValueError(f"{name} must have shape (n, {d}); got {tuple(value.shape)}")
+    return value
+
+
+def check_labels(name, value, n, classes, least=0, every=False) -> np.ndarray:
+    """``value``, ``n`` whole numbers from ``least``, as an array; with ``every``, of each class."""
+    value = np.asarray(value)
+    if value.dtype.kind not in "iu" or value.shape != (n,):
+        raise ValueError(
+            f"{name} must be whole numbers of shape ({n},); got {value.dtype} {value.shape}"
+        )
+    low, high = value.min(), value.max()
+    if low < least or high >= classes:
+        raise ValueError(
+            f"{name} must be {least} to {classes - 1}; got labels from {low} to {high}"
+        )
+    missing = sorted(set(range(classes)) - set(value.tolist()))
+    if every and missing:
+        raise ValueError(f"{name} must hold each class; it lacks {missing}")
+    return value

@@ -1,7 +1,6 @@
 """Two ways for a network to give each grey level of a pixel its probability.
 
-Both turn ``size`` outputs of a network into a distribution over the levels 0 to ``levels - 1``:
-`log_prob` scores a level, `draw` turns two uniform numbers into one.
+From ``size`` outputs of a network `log_prob` scores a level, and `draw` makes one of two uniforms.
 """
 
 import numpy as np
@@ -11,11 +10,7 @@ from genlib import validate
 
 
 class Softmax:
-    """One logit for each level, so that no level knows its neighbours (van den Oord et al. 2016).
-
-    Args:
-      levels: how many grey levels there are, at least 2.
-    """
+    """One logit for each level: no level knows its neighbours (van den Oord et al. 2016)."""
 
     def __init__(self, levels):
         self.levels = self.size = validate.count("levels", levels, minimum=2)
@@ -36,15 +31,9 @@ class DiscretisedLogistic:
 
     The bin of level k reaches from k - 1/2 to k + 1/2; the first and the last level also take all
     that lies beyond them, so that the probabilities add up to 1 (arXiv:1701.05517, equation 2).
-    Each component has a weight's logit, a mean and the log of its scale. Mean and scale are in
-    units of the whole range, from 0 to 1. A log-scale below `LEAST_LOG_SCALE` counts as that.
-
-    Args:
-      levels: how many grey levels there are, at least 2.
-      components: how many logistic densities are mixed.
+    Each of the ``components`` has a weight's logit, a mean and the log of its scale, at least -7;
+    mean and scale are in units of the whole range, from 0 to 1.
     """
-
-    LEAST_LOG_SCALE = -7.0
 
     def __init__(self, levels, components=5):
         self.levels = validate.count("levels", levels, minimum=2)
@@ -82,7 +71,7 @@ class DiscretisedLogistic:
     def _parts(self, parameters):
         """Weights' logits, means and logs of scales, each ``(..., components)``."""
         logits, mean, log_scale = tf.split(parameters, 3, axis=-1)
-        return logits, mean, tf.maximum(log_scale, self.LEAST_LOG_SCALE)
+        return logits, mean, tf.maximum(log_scale, -7.0)
 
 
 def _pick(logits, uniform):

@@ -2,7 +2,6 @@
 
 With no labels this is clustering, with all of them a generative classifier (quadratic or linear
 discriminant analysis, Gaussian naive Bayes), and with some it learns from both kinds of points.
-EM goes up the likelihood without a step size, so this is no `LikelihoodModel`.
 """
 
 import numpy as np
@@ -11,28 +10,24 @@ from scipy.special import logsumexp
 from tensorflow_probability import distributions as tfd
 
 from genlib import gaussian, validate
+from genlib.likelihood.base import check_labels, fitted, rows
 from genlib.likelihood.kmeans import kmeans_start, squared_distances
 
 
 class GaussianMixture:
-    """A weighted sum of ``components`` Gaussians.
+    """A weighted sum of k = ``components`` Gaussians.
 
     After `fit` or `start`: ``weights`` (k,), ``means`` (k, d), ``covariances`` (k, d, d), float64,
-    and ``dtype``, that of the data: float32, or float64, which stands for whole numbers too.
-    After `fit` also ``log_likelihoods``, the mean in nats per example before the first step and
-    after each. It never falls.
+    and the data's ``dtype`` (whole numbers: float64). After `fit` also ``log_likelihoods``, the
+    mean in nats per example before the first step and after each; it never falls.
 
     Args:
-      components: how many, k.
       covariance: "full", one of its own for each; "tied", one for all; "diag", no correlation
         between coordinates ("naive Bayes"); "spherical", one variance in all directions.
-      min_variance: no component's variance in any direction falls below this, in units of x
-        squared. Without such a floor the likelihood has no maximum: a component that sits on one
-        point and shrinks drives it to infinity. M steps respect it exactly, so that the
-        likelihood still never falls.
+      min_variance: the least variance of a component in any direction, above 0. Without it the
+        likelihood has no bound: a component may sit on one point and shrink.
 
-    Raises:
-      ValueError: a count, name or number that is not accepted.
+    ValueError for a count, name or number that is not so.
     """
 
     def __init__(self, components: int, covariance: str = "full", min_variance: float = 1e-6):
@@ -41,22 +36,16 @@ class GaussianMixture:
         self.min_variance = validate.positive("min_variance", min_variance)
         self.means, self.dtype = None, np.float32
 
-    # Learning
-
     def fit(self, x, labels=None, steps=200, tolerance=1e-6, seed=None) -> "GaussianMixture":
         """Learn from ``x`` (n, d) by EM; return the model.
 
         Args:
-          labels: for each point the component that made it, 0 to k - 1, or -1 where that is not
-            known; default: not known at all. With labels the likelihood of a labelled point is
-            that of the pair, log p(x, label), and each component needs a labelled point.
-          steps: at most so many steps; fewer when one gains less than ``tolerance`` nats per
-            example.
-          seed: of the k-means++ start; only used without labels.
+          labels: for each point the component that made it, 0 to k - 1, each at least once, or -1
+            where that is not known. A labelled point's likelihood is that of the pair (x, label).
+          steps, tolerance: at most so many steps, fewer when one gains less nats per example.
+          seed: of the k-means++ start, without labels.
 
-        Raises:
-          ValueError: x of another shape, with NaN or infinity; fewer points than components;
-            labels that do not fit.
+        ValueError for bad x or labels, or fewer points than components.
         """
         x, labels = self.start(x, labels, seed)
         steps = validate.count("steps", steps)
@@ -72,10 +61,9 @@ class GaussianMixture:
         return self
 
     def start(self, x, labels=None, seed=None):
-        """Set first values: equal weights, centres, and one round covariance for all.
+        """Set equal weights, one round covariance for all, and means: of labels, or k-means++.
 
-        The centres are the means of the labelled points, or k-means++. Returns ``(x, labels)``,
-        checked, as float64 (n, d) and int (n,) or None.
+        Returns ``(x, labels)``, checked.
         """
         x = validate.samples("x", x).numpy()
         self.dtype, x = x.dtype, x.astype(np.float64)
@@ -83,7 +71,7 @@ class GaussianMixture:
         if labels is None:
             self.means = kmeans_start(x, k, seed)
         else:
-            labels = _labels(labels, len(x), k)
+            labels = check_labels("labels", labels, len(x), k, least=-1, every=True)
             self.means = np.stack([x[labels == c].mean(0) for c in range(k)])
         to_nearest = squared_distances(x, self.means).min(1).mean()
         self.weights = np.full(k, 1 / k)
@@ -97,10 +85,7 @@ class GaussianMixture:
         return float(log_prob.mean())
 
     def e_step(self, x, labels=None):
-        """Who made which point? Responsibilities (n, k) and log-likelihoods (n,).
-
-        ``labels`` as for `fit`: for some points it is known who made them.
-        """
+        """Who made which point? Responsibilities (n, k) and log-likelihoods (n,)."""
         x = self._check(x)
         with np.errstate(divide="ignore"):  # an empty component's log weight is -inf, as it should
             joint = np.log(self.weights) + self._log_densities(x)  # log p(x, component)
@@ -137,12 +122,10 @@ class GaussianMixture:
         log_det = 2 * np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(1)
         return gaussian.from_squares(squares.T, log_det, x.shape[1])
 
-    # What the fitted model gives
-
     @property
     def distribution(self) -> tfd.Distribution:
         """The mixture as a distribution of the data's ``dtype``, event shape (d,)."""
-        self._fitted()
+        fitted(self.means)
         parts = self.weights, self.means, np.linalg.cholesky(self.covariances)
         weights, means, scales = (part.astype(self.dtype) for part in parts)
         return tfd.MixtureSameFamily(
@@ -155,7 +138,7 @@ class GaussianMixture:
 
     def sample(self, n: int, seed=None) -> tf.Tensor:
         """Draw ``n`` points, (n, d), in the data's ``dtype``; the same ``seed`` draws the same."""
-        self._fitted()
+        fitted(self.means)
         rng = np.random.default_rng(seed)
         counts = rng.multinomial(validate.count("n", n), self.weights)
         parts = [
@@ -172,23 +155,14 @@ class GaussianMixture:
         """The likeliest component of each row of ``x``, (n, d) -> (n,)."""
         return self.responsibilities(x).argmax(1)
 
-    def _fitted(self):
-        if self.means is None:
-            raise ValueError("the model is not fitted; call fit(x) first")
-
     def _check(self, x):
-        self._fitted()
-        x = validate.samples("x", x).numpy().astype(np.float64)
-        if x.shape[1] != self.means.shape[1]:
-            raise ValueError(f"x must have shape (n, {self.means.shape[1]}); got {x.shape}")
-        return x
+        return rows("x", x, fitted(self.means).shape[1]).numpy().astype(np.float64)
 
 
 def floored(covariances, least: float) -> np.ndarray:
     """Raise every eigenvalue of ``covariances`` (k, d, d) that is below ``least`` to it.
 
-    Among the covariances that vary by ``least`` or more in every direction, this is the likeliest
-    for points that scatter like the one given.
+    It is the likeliest for such a scatter among those with no variance below ``least``.
     """
     values, vectors = np.linalg.eigh(covariances)
     return (vectors * np.maximum(values, least)[:, None]) @ vectors.swapaxes(1, 2)
@@ -203,24 +177,4 @@ def _spherical(scatter):
     return np.trace(scatter, axis1=1, axis2=2)[:, None, None] / d * np.eye(d)
 
 
-def _as_it_is(scatter):
-    return scatter
-
-
-_FORMS = {"full": _as_it_is, "tied": _as_it_is, "diag": _diagonal, "spherical": _spherical}
-
-
-def _labels(labels, n, k):
-    labels = np.asarray(labels)
-    if labels.shape != (n,) or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels must be whole numbers of shape ({n},); got {labels.dtype} of shape "
-            f"{labels.shape}"
-        )
-    if n and (labels.min() < -1 or labels.max() >= k):
-        raise ValueError(
-            f"labels must be from -1 (not known) to {k - 1}; got {labels.min()} to {labels.max()}"
-        )
-    if missing := sorted(set(range(k)) - set(labels.tolist())):
-        raise ValueError(f"labels must hold each of 0 to {k - 1} at least once; missing: {missing}")
-    return labels
+_FORMS = {"full": np.asarray, "tied": np.asarray, "diag": _diagonal, "spherical": _spherical}

@@ -1,9 +1,9 @@
 """A hierarchical model of groups, with its exact posterior.
 
 Each group j has its own effect theta_j, seen through noise of known size as y_j. The effects come
-from one normal population, whose mean mu and spread tau are unknown too. Given tau everything is
-Gaussian, so that the posterior is exact up to one integral over tau. Gelman et al. 2013, "Bayesian
-Data Analysis", section 5.4 (whose priors are flat).
+from one normal population of unknown mean mu and spread tau. Given tau everything is Gaussian, so
+that the posterior is exact up to one integral over tau. Gelman et al. 2013, "Bayesian Data
+Analysis", section 5.4 (whose priors are flat).
 """
 
 from typing import NamedTuple
@@ -42,30 +42,21 @@ class HierarchicalNormal:
     """``mu ~ N(0, mean_scale)``, ``tau ~ HalfCauchy(spread_scale)``, ``theta_j ~ N(mu, tau)``,
     ``y_j ~ N(theta_j, sigma_j)``; second arguments are standard deviations.
 
-    What samples or approximates the posterior moves in a *state* ``(mu, log tau, ...)``, shape
-    (..., J + 2), of which the last J are theta ("centred") or ``z = (theta - mu) / tau``
-    ("non_centred"). Lecture 05 does both.
+    What samples the posterior moves in a *state* ``(mu, log tau, ...)``, shape (..., J + 2), whose
+    last J are theta ("centred") or ``z = (theta - mu) / tau`` ("non_centred").
 
-    Args:
-      y: (J,), what was observed; sigma: (J,), its standard errors, above 0.
-      mean_scale, spread_scale: of the priors, above 0.
-
-    Raises:
-      ValueError: arrays that are not of one length, not finite, or scales that are not positive.
+    ``y`` is what was observed, ``sigma`` its standard errors, both (J,); ValueError for arrays that
+    are not of one length, not finite, or scales that are not above 0.
     """
 
     def __init__(self, y, sigma, mean_scale=20.0, spread_scale=5.0):
-        self.y, self.sigma = (
-            validate.samples(name, value).numpy().astype(np.float32)
-            for name, value in (("y", y), ("sigma", sigma))
-        )
-        if self.y.shape != self.sigma.shape or self.y.shape[1] != 1:
+        if np.shape(y) != np.shape(sigma) or np.ndim(y) != 1:
             raise ValueError(
                 f"y and sigma must have one shape (J,); got {np.shape(y)} and {np.shape(sigma)}"
             )
-        self.y, self.sigma = self.y[:, 0], self.sigma[:, 0]
-        if self.sigma.min() <= 0:
-            raise ValueError(f"sigma must be above 0; got {self.sigma.min()}")
+        self.y = validate.samples("y", y).numpy().astype(np.float32)[:, 0]
+        self.sigma = validate.samples("sigma", sigma).numpy().astype(np.float32)[:, 0]
+        validate.all_positive("sigma", self.sigma)
         self.mean_scale = validate.positive("mean_scale", mean_scale)
         self.spread_scale = validate.positive("spread_scale", spread_scale)
 
@@ -87,10 +78,7 @@ class HierarchicalNormal:
         return tfd.JointDistributionNamed(parts)
 
     def log_target(self, state, form):
-        """``log p(state, y)``, (..., J + 2) -> (...), nats; normalised, so it integrates to p(y).
-
-        The last term is the Jacobian of ``tau = exp(log tau)``.
-        """
+        """``log p(state, y)``, (..., J + 2) -> (...), nats, with the Jacobian of exp(log tau)."""
         mu, log_tau, last = state[..., 0], state[..., 1], state[..., 2:]
         name = "theta" if form == "centred" else "z"
         values = {"mu": mu, "tau": tf.exp(log_tau), name: last, "y": self.y}
@@ -103,13 +91,8 @@ class HierarchicalNormal:
         mu, tau, last = state[..., 0], np.exp(state[..., 1]), state[..., 2:]
         return mu, tau, last if form == "centred" else mu[..., None] + tau[..., None] * last
 
-    # Exact
-
     def given_spread(self, tau) -> GivenSpread:
-        """The posterior given tau, (k,), at least 0: mu is integrated out, or known to be normal.
-
-        Gelman et al. 2013, equations 5.17 to 5.21, with a normal prior on mu.
-        """
+        """The posterior given tau, (k,): Gelman et al. 2013, eq. 5.17 to 5.21, but mu's prior."""
         tau = validate.samples("tau", tau).numpy().astype(np.float64)[:, :1]  # (k, 1)
         if tau.min() < 0:
             raise ValueError(f"tau must be 0 or more; got {tau.min()}")
@@ -131,11 +114,7 @@ class HierarchicalNormal:
         )
 
     def exact(self, points=1000) -> Exact:
-        """The posterior by the midpoint rule over log tau, with ``points`` points.
-
-        They reach from 14 below the least scale of data and prior to 7 above the largest: beyond,
-        there is a millionth of the posterior.
-        """
+        """The posterior by the midpoint rule over log tau; a millionth lies beyond the points."""
         points = validate.count("points", points, minimum=50)
         scales = np.log([self.spread_scale, *self.sigma, max(np.ptp(self.y), self.sigma.min())])
         low, high = scales.min() - 14, scales.max() + 7
@@ -158,21 +137,13 @@ class HierarchicalNormal:
         theta = mixture(given.theta_mean.T, given.theta_variance.T)
         return Exact(tau, weights, float(log_evidence), mu, theta)
 
-    # Approximation
-
     def elbo(self, q, form, n, seed=0):
-        """Estimate ``E_q [log p(state, y) - log q(state)] <= log p(y)``; (value, standard error).
-
-        ``q``: a distribution over states, event shape (J + 2,); ``n``: draws from it, 2 or more.
-        """
+        """The mean of `log_ratios`, a bound of log p(y), and its standard error, in nats."""
         log_ratio = self.log_ratios(q, form, validate.count("n", n, minimum=2), seed)
         return float(log_ratio.mean()), float(log_ratio.std() / np.sqrt(n))
 
     def log_ratios(self, q, form, n, seed=0) -> np.ndarray:
-        """``log p(state, y) - log q(state)`` at ``n`` draws from ``q``, (n,).
-
-        Their mean is the ELBO; the log of the mean of their exponentials estimates log p(y).
-        """
+        """``log p(state, y) - log q(state)``, (n,), in nats, at draws from q, event (J + 2,)."""
         validate.choice("form", form, FORMS)
         seed = tf.constant([0, validate.count("seed", seed, minimum=0)], tf.int32)
         state = q.sample(validate.count("n", n), seed=seed)

@@ -10,13 +10,13 @@ import tensorflow as tf
 
 from genlib import memory, validate
 from genlib.divergences.kernels import squared_distances
+from genlib.likelihood.base import fitted, rows
 
 
 class KDE:
     """The equal mixture of round Gaussians of standard deviation ``bandwidth`` at the data.
 
-    Args:
-      bandwidth: a number above 0; None takes `scott`'s rule when it is fitted. In the data's units.
+    Without a bandwidth, above 0, each `fit` takes `scott`'s rule.
     """
 
     def __init__(self, bandwidth=None):
@@ -26,41 +26,38 @@ class KDE:
 
     def fit(self, x) -> "KDE":
         """Keep the data ``x``, (n, d) or (n,): that is all there is to learn. Returns itself."""
-        points = tf.constant(validate.samples("x", x))
+        x = validate.samples("x", x)
         if self._by_scott:
-            self.bandwidth = scott(points)
-        self.points = points
+            self.bandwidth = scott(x)
+        self.points = x
         return self
 
     def log_prob(self, x):
         """``log p(x)``, exact, (m, d) -> (m,), in nats."""
-        x, d = validate.samples("x", x), self._fitted().shape[1]
-        if x.shape[1] != d:
-            raise ValueError(f"x must have the dimension of the data, {d}; got {tuple(x.shape)}")
+        x = rows("x", x, fitted(self.points).shape[1])
         return self._in_blocks(x, lambda part, start: self._log_mean(self._log_kernels(part)))
 
     def leave_one_out(self):
         """Log-density of each data point under the estimate from all the others, (n,), in nats."""
-        if len(self._fitted()) < 2:
+        n = len(fitted(self.points))
+        if n < 2:
             raise ValueError("x must hold at least 2 points to leave one out; got 1")
 
         def part_of(part, start):
-            rows = tf.range(tf.shape(part)[0])
-            own = tf.stack([rows, start + rows], 1)
-            absent = tf.fill([len(part)], tf.constant(-np.inf, tf.float64))
-            logs = tf.tensor_scatter_nd_update(self._log_kernels(part), own, absent)
-            return tf.reduce_logsumexp(logs, 1) - math.log(len(self.points) - 1)
+            own = tf.range(start, start + len(part))[:, None] == tf.range(n)
+            logs = tf.where(own, -np.inf, self._log_kernels(part))
+            return tf.reduce_logsumexp(logs, 1) - math.log(n - 1)
 
         return self._in_blocks(self.points, part_of)
 
     def sample(self, n, seed=None):
         """``n`` points, (n, d): a data point each, chosen at random, and Gaussian noise."""
         n, seed = validate.count("n", n), validate.seed("seed", seed)
-        points = self._fitted().numpy()
+        points = fitted(self.points).numpy()
         rng = np.random.default_rng(seed)
         chosen = points[rng.integers(len(points), size=n)]
-        noise = rng.standard_normal(chosen.shape).astype(points.dtype)
-        return tf.constant(chosen + points.dtype.type(self.bandwidth) * noise)
+        noise = self.bandwidth * rng.standard_normal(chosen.shape)
+        return tf.constant(chosen + noise, points.dtype)
 
     def _log_kernels(self, x):
         """Log of each bump at each x, (m, d) -> (m, n)."""
@@ -76,24 +73,18 @@ class KDE:
         x, slices = tf.cast(x, tf.float64), memory.slices(len(x), len(self.points))
         return tf.cast(tf.concat([function(x[s], s.start) for s in slices], 0), self.points.dtype)
 
-    def _fitted(self):
-        if self.points is None:
-            raise ValueError("the KDE holds no data yet: call fit(x) first")
-        return self.points
-
 
 def scott(x) -> float:
-    """Scott's rule: ``s n^(-1 / (d + 4))``, s the root of the mean variance of the columns.
+    """Scott's rule, ``s n^(-1 / (d + 4))``, s the root of the mean variance of the columns.
 
-    Best in the limit of many points for a round Gaussian, up to a factor near 1 (1.06 in d = 1);
-    too wide for data of several modes. ValueError if all points are equal. Scott 1992, chapter 6.
+    Near the best for a Gaussian, too wide for several modes (Scott 1992, chapter 6); ValueError if
+    all points are equal.
     """
     x = validate.samples("x", x).numpy().astype(np.float64)
     n, d = x.shape
     if (x == x[0]).all():
         raise ValueError("x must hold points that differ; their spread gives the bandwidth")
-    spread = math.sqrt(x.var(0).mean())
-    return spread * n ** (-1 / (d + 4))
+    return math.sqrt(x.var(0).mean()) * n ** (-1 / (d + 4))
 
 
 def best_bandwidth(x, bandwidths) -> float:

@@ -1,16 +1,21 @@
 """k-means by Lloyd's algorithm (Lloyd 1982), started by k-means++ (Arthur, Vassilvitskii 2007)."""
 
+import functools
+
 import numpy as np
+from scipy.spatial import distance
 
 from genlib import validate
+
+#: ``(n, k)`` from ``(n, d)`` and ``(k, d)``, by differences: exact far from the origin too.
+squared_distances = functools.partial(distance.cdist, metric="sqeuclidean")
 
 
 def kmeans_start(x, clusters: int, seed=None) -> np.ndarray:
     """Choose ``clusters`` of the points ``x`` (n, d) as first centres, far apart: (k, d).
 
-    k-means++: a point is drawn with a probability proportional to its squared distance from the
-    nearest centre so far. Of a few such points (2 + log k) the best is taken, which is the greedy
-    form. ValueError if there are fewer different points.
+    Greedy k-means++: of 2 + log k points, drawn with probabilities proportional to their squared
+    distances from the nearest centre, the best. ValueError if there are fewer different points.
     """
     x = validate.samples("x", x).numpy().astype(np.float64)
     clusters = validate.count("clusters", clusters)
@@ -36,9 +41,8 @@ def kmeans_start(x, clusters: int, seed=None) -> np.ndarray:
 def lloyd_step(x, centers):
     """Give each point its nearest centre, then move each centre to the mean of its points.
 
-    ``x`` (n, d), ``centers`` (k, d). Returns ``(labels, new centres, inertia)``: labels (n,),
-    centres (k, d), and the sum of the points' squared distances to the centres they were given,
-    before the move. From step to step the inertia never rises. A centre without points stays.
+    From ``x`` (n, d) and ``centers`` (k, d): labels (n,), new centres (one without points stays),
+    and the inertia, the sum of squared distances to the old centres, which never rises.
     """
     x = validate.samples("x", x).numpy().astype(np.float64)
     centers = validate.samples("centers", centers).numpy().astype(np.float64)
@@ -48,8 +52,3 @@ def lloyd_step(x, centers):
     for k in np.unique(labels):
         centers[k] = x[labels == k].mean(0)
     return labels, centers, float(squares.min(1).sum())
-
-
-def squared_distances(x, centers):
-    """``(n, k)`` from ``(n, d)`` and ``(k, d)``, by differences: exact far from the origin too."""
-    return np.stack([((x - center) ** 2).sum(1) for center in centers], axis=1)

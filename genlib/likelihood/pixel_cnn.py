@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import memory, validate
-from genlib.likelihood.base import LikelihoodModel, draws
+from genlib import memory, training, validate
+from genlib.likelihood.base import LikelihoodModel, Masked, uniforms
 from genlib.likelihood.discretised_logistic import DiscretisedLogistic, Softmax
 
 HEADS = {"softmax": Softmax, "logistic": DiscretisedLogistic}
@@ -22,8 +22,8 @@ class PixelCNN(LikelihoodModel):
     Within a pixel the channels follow each other. There are two stacks of features, as in the Gated
     PixelCNN (van den Oord et al. 2016b, arXiv:1606.05328, section 2): the vertical one sees the
     rows above, the horizontal one its own row up to the pixel. With ``blind_spot`` there is one
-    stack of masked convolutions, as in the first PixelCNN (2016a, arXiv:1601.06759, section 3.4);
-    gates and all else stay the same. It never sees a wedge of pixels above and to the right.
+    stack of masked convolutions, as in the first PixelCNN (2016a, arXiv:1601.06759, section 3.4):
+    it never sees a wedge of pixels above and to the right. The gates stay.
 
     Args:
       image_shape: ``(h, w, c)``.
@@ -31,11 +31,9 @@ class PixelCNN(LikelihoodModel):
       width: features in a stack, at least c.
       kernels: the side of each block's kernels, odd and at least 3.
       head: "softmax", or "logistic" for a mixture of discretised logistics.
-      blind_spot: one stack in place of two.
       seed: makes initial weights and training batches reproducible.
 
-    Raises:
-      ValueError: an argument that is not as above.
+    ValueError for an argument that is not so.
     """
 
     def __init__(self, image_shape, levels=2, *, width=32, kernels=(7, 3, 3, 3), head="softmax",
@@ -51,12 +49,13 @@ class PixelCNN(LikelihoodModel):
         features, outputs = np.arange(width) % len(channels), np.repeat(channels, self.head.size)
         seed = validate.seed("seed", seed)
         seeds = itertools.repeat(None) if seed is None else itertools.count(seed)
-        self.blocks = []
-        for side in _kernels(kernels):
-            known = features if self.blocks else channels
-            self.blocks.append(
-                Block(side // 2, known, features, not self.blocks, blind_spot, seeds)
-            )
+        sides = [validate.count("kernels", side, minimum=3) for side in kernels]
+        if not sides or any(side % 2 == 0 for side in sides):
+            raise ValueError(f"kernels must be odd numbers of at least 3; got {kernels!r}")
+        self.blocks = [
+            Block(side // 2, features if i else channels, features, i == 0, blind_spot, seeds)
+            for i, side in enumerate(sides)
+        ]
         self.mix = MaskedConv2D(pixel_mask(1, 0, features, features), seeds)
         self.out = MaskedConv2D(pixel_mask(1, 0, features, outputs), seeds)
         self.out.bias.assign(np.tile(self.head.start, len(channels)))
@@ -80,12 +79,9 @@ class PixelCNN(LikelihoodModel):
         return self.head.log_prob(self.parameters(x), tf.round(x * (self.head.levels - 1)))
 
     def log_prob(self, x):
-        """log p(x) in nats, exact, ``(n,)``.
-
-        ValueError for another shape, NaN, or a value that is none of the grey levels.
-        """
+        """log p(x) in nats, exact, ``(n,)``; ValueError for what is no image of these levels."""
         x = self.check_batch("x", x)
-        parts = [self._scored(x[part]) for part in memory.slices(len(x), 1, _BATCH)]
+        parts = [self.conditional_log_probs(x[part]) for part in memory.slices(len(x), 1, _BATCH)]
         return tf.reduce_sum(tf.concat(parts, 0), axis=(1, 2, 3))
 
     def terms(self, x):
@@ -97,56 +93,42 @@ class PixelCNN(LikelihoodModel):
 
     def sample(self, n, seed=None):
         """Draw ``n`` images, one pixel after the other."""
-        blank = tf.zeros((validate.count("n", n), *self.data_shape))
-        return self.complete(blank, 0, seed)
+        return self.complete(tf.zeros((validate.count("n", n), *self.data_shape)), 0, seed)
 
     def complete(self, x, rows, seed=None):
-        """Keep the first ``rows`` rows of ``x`` ``(n, h, w, c)`` and draw the others.
-
-        ValueError for images that `log_prob` would refuse, or more rows than an image has.
-        """
+        """Keep the first ``rows`` rows of ``x`` ``(n, h, w, c)`` and draw the others."""
         x = self.check_batch("x", x)
         rows = validate.count("rows", rows, minimum=0)
         if rows > self.data_shape[0]:
             raise ValueError(f"rows must be at most {self.data_shape[0]}; got {rows}")
-        seed = tf.cast(draws(seed).next(), tf.int32)
-        uniforms = tf.random.stateless_uniform((*x.shape, 2), seed)
-        return self._generated(x, tf.constant(rows), uniforms)
-
-    # Each is traced once, for any number of images.
-
-    @functools.cached_property
-    def _scored(self):
-        images = tf.TensorSpec((None, *self.data_shape))
-        score = tf.function(self.conditional_log_probs, autograph=False)
-        return score.get_concrete_function(images)
+        return self._generated(x, tf.constant(rows), uniforms((*x.shape, 2), seed))
 
     @functools.cached_property
     def _generated(self):
-        images, rows = tf.TensorSpec((None, *self.data_shape)), tf.TensorSpec((), tf.int32)
-        uniforms = tf.TensorSpec((None, *self.data_shape, 2))
-        return tf.function(self._generate, autograph=False).get_concrete_function(
-            images, rows, uniforms
-        )
+        images = (None, *self.data_shape)
+        return training.traced(self._generate, images, tf.TensorSpec((), tf.int32), (*images, 2))
 
-    # Drawing. A whole pass of the network for each pixel would mostly compute again what it knows.
-    # So each layer computes each place once: the vertical stack a row at a time, the horizontal one
-    # a pixel at a time. Of what each block sees of v and of h, the last rows are kept.
+    # Drawing. Each layer computes each place once: the vertical stack a row at a time, the
+    # horizontal one a pixel at a time. Of what each block sees of v and h, the last rows are kept.
 
-    def _generate(self, x, rows, uniforms):
+    def _generate(self, x, rows, uniform):
         n, (height, width, channels) = tf.shape(x)[0], self.data_shape
         downs = [block.down for block in self.blocks if block.down is not None]
         acrosses = [block.across for block in self.blocks]
 
         def draw_row(i, above_v, above_h, image):
-            row_v, links = self._look_down(above_v, tf.zeros((n, 1, width, channels)))
+            v, row_v, links = tf.zeros((n, 1, width, channels)), [], []
+            for block, above in zip(self.blocks, above_v, strict=False):  # with one stack: none
+                row_v.append(block.down.pad(v)[:, -1:])
+                v, link = block.vertical(tf.concat([above, row_v[-1]], 1))
+                links.append(link)
 
             def draw_pixel(j, row_h):
                 pixel = tf.zeros((n, 1, 1, channels))
                 for channel in range(channels):
                     row_h[0] = _put(row_h[0], j + acrosses[0].side, pixel)
                     parameters, row_h = self._look_left(j, above_h, row_h, links)
-                    level = self.head.draw(parameters[:, 0, 0, channel], uniforms[:, i, j, channel])
+                    level = self.head.draw(parameters[:, 0, 0, channel], uniform[:, i, j, channel])
                     drawn = level / (self.head.levels - 1)
                     value = tf.where(i < rows, x[:, i, j, channel], drawn)
                     pixel += (2 * value - 1)[:, None, None, None] * tf.one_hot(channel, channels)
@@ -166,15 +148,6 @@ class PixelCNN(LikelihoodModel):
         start = [0, above_v, above_h, tf.zeros_like(x)]
         return tf.while_loop(lambda i, *_: i < height, draw_row, start)[-1]
 
-    def _look_down(self, above_v, v):
-        """The vertical stack on one row: what each block sees of that row, and its links."""
-        row_v, links = [], []
-        for block, above in zip(self.blocks, above_v, strict=False):  # without that stack: none
-            row_v.append(block.down.widen(v))
-            v, link = block.vertical(tf.concat([above, row_v[-1]], 1))
-            links.append(link)
-        return row_v, links
-
     def _look_left(self, j, above_h, row_h, links):
         """The head's parameters at pixel j of the present row; the row, with features at j."""
         h, row_h = None, list(row_h)
@@ -189,8 +162,8 @@ class PixelCNN(LikelihoodModel):
 class Block(keras.layers.Layer):
     """One layer of both stacks: from v and h to the next v and h, ``(n, h, w, features)`` each.
 
-    ``known`` and ``features`` say to which channel each input and each output belongs. The first
-    block sees the image, so it is ``strict``: it must not see the pixel it speaks of.
+    ``known`` and ``features`` are the channels of inputs and outputs. The first block must not see
+    the pixel it speaks of: it is ``strict``.
     """
 
     def __init__(self, side, known, features, strict, blind_spot, seeds):
@@ -198,7 +171,10 @@ class Block(keras.layers.Layer):
         both = np.tile(features, 2)  # what passes, and the gate that it passes
         self.down = self.link = None
         if not blind_spot:
-            self.down = MaskedConv2D(rows_mask(side, known, both, strict), seeds)
+            # From the second block on v tells only of rows above, and may be seen whole.
+            mask = np.ones((side + 1, 2 * side + 1, len(known), len(both)))
+            mask[-1] = not strict
+            self.down = MaskedConv2D(mask, seeds)
             self.link = MaskedConv2D(np.ones((1, 1, len(both), len(both))), seeds)
         rows = side + 1 if blind_spot else 1
         self.across = MaskedConv2D(pixel_mask(rows, side, known, both, strict), seeds)
@@ -221,21 +197,15 @@ class Block(keras.layers.Layer):
         return new if self.strict else h + new
 
 
-class MaskedConv2D(keras.layers.Layer):
-    """A convolution whose kernel is multiplied by a fixed ``mask`` ``(rows, columns, in, out)``.
+class MaskedConv2D(Masked):
+    """A convolution with a ``mask`` ``(rows, columns, in, out)``, of input that `pad` has padded.
 
-    The kernel's last row lies on the pixel's own row and its middle column on the pixel: what lies
-    below is left out, as its mask would be 0. The input is padded already, by `pad`.
+    The kernel's last row lies on the pixel's own row and its middle column on the pixel.
     """
 
     def __init__(self, mask, seeds):
-        super().__init__(dtype="float32")
-        self.mask = np.asarray(mask, np.float32)
-        self.rows, self.side = self.mask.shape[0], self.mask.shape[1] // 2
-        glorot = keras.initializers.GlorotUniform(next(seeds))
-        self.kernel = self.add_weight(shape=self.mask.shape, initializer=glorot, name="kernel")
-        self.bias = self.add_weight(shape=self.mask.shape[-1:], initializer="zeros", name="bias")
-        self.built = True
+        super().__init__(np.float32(mask), next(seeds))
+        self.rows, self.side = mask.shape[0], mask.shape[1] // 2
 
     def call(self, x):
         return tf.nn.conv2d(x, self.kernel * self.mask, 1, "VALID") + self.bias
@@ -244,37 +214,20 @@ class MaskedConv2D(keras.layers.Layer):
         """``x`` with the zeros that stand for what lies outside, above and at both sides."""
         return tf.pad(x, [[0, 0], [self.rows - 1, 0], [self.side, self.side], [0, 0]])
 
-    def widen(self, row):
-        """The same for one row in the midst of an image."""
-        return tf.pad(row, [[0, 0], [0, 0], [self.side, self.side], [0, 0]])
-
     def blank(self, n, rows, width):
-        """Padded rows ``(n, rows, width + 2 side, in)`` of zeros."""
+        """Padded rows of zeros."""
         return tf.zeros((n, rows, width + 2 * self.side, self.mask.shape[2]))
 
 
 def pixel_mask(rows, side, known, features, strict=False) -> np.ndarray:
     """What a pixel may see: the ``rows - 1`` above, its row on the left, and a part of itself.
 
-    Of itself a feature sees what belongs to its channel or one before it, or, if ``strict``, to one
-    before it: masks B and A of van den Oord et al. (2016a). ``side`` columns on either side.
-
-    Returns:
-      Zeros and ones ``(rows, 2 side + 1, len(known), len(features))``.
+    Of itself a feature sees its channel, unless ``strict``, and those before: masks B and A of van
+    den Oord et al. (2016a). Zeros and ones ``(rows, 2 side + 1, len(known), len(features))``.
     """
     mask = np.ones((rows, 2 * side + 1, len(known), len(features)), np.float32)
     mask[-1, side:] = 0
     mask[-1, side] = known[:, None] < features if strict else known[:, None] <= features
-    return mask
-
-
-def rows_mask(side, known, features, strict=False) -> np.ndarray:
-    """What the vertical stack may see: ``side`` rows above and, unless ``strict``, its own row.
-
-    Its own row may be seen whole, since from the second block on v tells only of rows above.
-    """
-    mask = np.ones((side + 1, 2 * side + 1, len(known), len(features)), np.float32)
-    mask[-1] = not strict
     return mask
 
 
@@ -292,11 +245,3 @@ def _put(row, column, value):
 def _roll(above, row):
     """The last rows, one row further down."""
     return [tf.concat(pair, 1)[:, 1:] for pair in zip(above, row, strict=True)]
-
-
-def _kernels(kernels):
-    """``kernels`` as a list; ValueError unless it holds odd whole numbers of at least 3."""
-    sides = [validate.count("kernels", side, minimum=3) for side in kernels]
-    if not sides or any(side % 2 == 0 for side in sides):
-        raise ValueError(f"kernels must be odd numbers of at least 3, one a block; got {kernels!r}")
-    return sides

@@ -6,18 +6,15 @@ import tensorflow as tf
 
 from genlib import gaussian, networks, validate
 from genlib.likelihood.base import LikelihoodModel, draws, fixed, normal
+from genlib.training import points
 
 
 class AffineCoupling(keras.layers.Layer):
     """Rescale and shift one part of x by functions of the other part (section 3.2 to 3.4).
 
-    With a mask b of zeros and ones, ``y = b x + (1 - b) (x exp(s(b x)) + t(b x))``, eq. 9. The
-    Jacobian is triangular, so its log-determinant is the sum of the log-scales s, eq. 6 and 8.
-
-    Args:
-      mask: zeros and ones ``(dim,)``; where it is 1, x passes unchanged and steers the rest.
-      network: a Keras model or a function ``(n, dim)`` to ``(n, 2 dim)``: log-scales, then shifts.
-      max_log_scale: ``|s|`` stays below it, through a tanh.
+    With a ``mask`` b of zeros and ones ``(dim,)``, ``y = b x + (1 - b) (x exp(s(b x)) + t(b x))``,
+    eq. 9. The Jacobian is triangular: its log-determinant is the sum of the log-scales s, eq. 6, 8.
+    ``network``, ``(n, dim)`` to ``(n, 2 dim)``, gives s, held below ``max_log_scale``, and t.
     """
 
     def __init__(self, mask, network, max_log_scale):
@@ -67,22 +64,18 @@ class Logit(keras.layers.Layer):
 class RealNVP(LikelihoodModel):
     """A stack of affine coupling layers between data x and a standard normal z.
 
-    ``log p(x) = log N(z; 0, 1) + log|det dz/dx|`` with ``z = forward(x)`` (section 3.1), exact up
-    to rounding. An untrained model is the identity.
+    ``log p(x) = log N(z; 0, 1) + log|det dz/dx|``, ``z = forward(x)`` (section 3.1); untrained, x.
 
     Args:
-      dim: numbers in an example; at least 2, for a coupling needs two parts.
-      layers: coupling layers; each second one has the complement of the mask before it, and each
-        pair a fresh random half of the coordinates (in 2-D: the first coordinate, the second).
-      width, depth: of the network of each layer.
-      max_log_scale: no layer stretches or shrinks a coordinate by more than its exponential. (The
-        paper learns this factor.)
+      dim: numbers in an example, at least 2.
+      layers: coupling layers, in pairs: a random half of the coordinates, then the other half.
+      width, depth: of each layer's network.
+      max_log_scale: the log of the most that a layer stretches (the paper learns it).
       levels: for pictures with that many grey levels k / (levels - 1) in [0, 1]: each training
         batch is dequantised anew, and a `Logit` leads from the unit cube to the first layer.
       seed: weights, masks, batches and noise.
 
-    Raises:
-      ValueError: a size or bound that is out of range.
+    ValueError for a size or bound out of range.
     """
 
     def __init__(self, dim, layers=8, width=64, depth=2, max_log_scale=2.0, levels=None,
@@ -95,8 +88,14 @@ class RealNVP(LikelihoodModel):
         self.flow = [] if levels is None else [Logit()]
         rng, mask = np.random.default_rng(validate.seed("seed", seed)), None
         for i in range(validate.count("layers", layers)):
-            mask = _random_half(dim, rng) if i % 2 == 0 else 1 - mask
-            network = _coupling_network(dim, width, depth, int(rng.integers(2**31)))
+            if i % 2:
+                mask = 1 - mask
+            else:  # half of the coordinates, at random; of two always the second
+                mask = np.ones(dim, np.float32)
+                mask[[1] if dim == 2 else rng.permutation(dim)[: dim // 2]] = 0
+            network = networks.mlp(dim, 2 * dim, width, depth, seed=int(rng.integers(2**31)))
+            last = network.layers[-1].kernel
+            last.assign(tf.zeros_like(last))  # so that the coupling starts as the identity
             layer = AffineCoupling(mask, network, bound)
             layer.mask = fixed(layer, mask, "mask")  # drawn at random, so saved with the weights
             self.flow.append(layer)
@@ -116,12 +115,8 @@ class RealNVP(LikelihoodModel):
         return z
 
     def log_prob(self, x):
-        """Log-density at x in nats, ``(n, dim)`` to ``(n,)``.
-
-        With ``levels``, x are dequantised pictures, in the unit cube. ValueError for another
-        shape, NaN, infinity, or a point outside the cube.
-        """
-        x = self.check_points("x", x)
+        """Log-density in nats, ``(n,)``, of points ``(n, dim)``: with ``levels``, dequantised."""
+        x = points("x", x, self.data_shape)
         return self._log_prob(x if self.levels is None else validate.unit_interval("x", x))
 
     def _log_prob(self, x):
@@ -137,7 +132,7 @@ class RealNVP(LikelihoodModel):
         return data if self.levels is None else validate.levels(name, data, self.levels)
 
     def sample(self, n, seed=None):
-        """``n`` points, ``(n, dim)``; the same ``seed`` draws the same latents."""
+        """Draw ``n`` points, ``(n, dim)``."""
         shape = (validate.count("n", n), *self.data_shape)
         x = self.inverse(normal(shape, draws(seed)))
         return x if self.levels is None else tf.clip_by_value(x, 0, 1)
@@ -146,24 +141,7 @@ class RealNVP(LikelihoodModel):
 def dequantise(x, levels, noise):
     """Spread grey levels over the unit interval: level k of ``levels`` fills [k, k + 1] / levels.
 
-    ``x`` holds the levels as k / (levels - 1), ``noise`` numbers in [0, 1) of its shape. Then the
-    mean log-density is a lower bound of the log-probability of the picture plus
-    ``dim * log(levels)`` (Theis et al. 2016, section 3.1).
+    ``x`` holds k / (levels - 1), ``noise`` numbers in [0, 1). The mean log-density is a lower bound
+    of the picture's log-probability plus ``dim * log(levels)`` (Theis et al. 2016, section 3.1).
     """
     return (tf.round(x * (levels - 1)) + noise) / levels
-
-
-def _random_half(dim, rng):
-    """A mask of ``dim // 2`` zeros; in 2-D the second coordinate, always."""
-    if dim == 2:
-        return np.float32([1, 0])
-    mask = np.ones(dim, np.float32)
-    mask[rng.permutation(dim)[: dim // 2]] = 0
-    return mask
-
-
-def _coupling_network(dim, width, depth, seed):
-    """An MLP whose last layer starts at 0, so that the coupling starts as the identity."""
-    network = networks.mlp(dim, 2 * dim, width, depth, seed=seed)
-    network.layers[-1].kernel.assign(tf.zeros_like(network.layers[-1].kernel))
-    return network
