@@ -56,7 +56,7 @@ PLAN = (
         40,
         ("02_likelihood_vs_pdf", "10_kl"),
     ),
-    Lecture("Foundations", "06_kernel_methods", "Kernels", 40, ("02_likelihood_vs_pdf", "10_kl")),
+    Lecture("Foundations", "06_kernel_methods", "Kernels", 50, ("02_likelihood_vs_pdf", "10_kl")),
     Lecture("Divergences", "10_kl", "Kullback-Leibler", 30, ("02_likelihood_vs_pdf",)),
     Lecture("Divergences", "11_jsd", "Jensen-Shannon", 25, ("10_kl",)),
     Lecture("Divergences", "12_wasserstein", "Wasserstein", 25, ("10_kl", "11_jsd")),

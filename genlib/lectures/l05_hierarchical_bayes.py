@@ -239,7 +239,7 @@ class Pooling(Scene):
         self.shade = shade(right, "highlight", 0.5)
         self.prior = curve(right, "mixture", linestyle="--")
         self.likelihood = curve(right, "p")
-        self.mark = moving(right.axvline(1, color=COLORS["q"]))
+        self.mark = moving(right.axvline(1, ymax=0.74, color=COLORS["q"]))
 
     def update(self, tau, noise, average, unit):
         model = HierarchicalNormal(EFFECTS, noise * np.array(ERRORS))

@@ -350,6 +350,6 @@ def blind_kernel():
         wrong={
             "gaussian": "Two densities whose Gaussian embeddings agree are equal; try it in the "
             "explorer.",
-            "energy": "Its squared MMD is half the energy distance, which is 0 only for P = Q.",
+            "energy": "Its squared MMD is the energy distance, which is 0 only for P = Q.",
         },
     )
