@@ -15,11 +15,11 @@ from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
 from genlib import plots
+from genlib.lectures.l21_vae_images import LatentMap
 from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, live, slider
 from genlib.widgets import explorer as explorer_module
 from genlib.widgets import training_view as training_view_module
 from genlib.widgets.artists import density, dot, moving, panel
-from genlib.widgets.latent_view import LatentMap
 
 pytestmark = pytest.mark.filterwarnings(
     "error",

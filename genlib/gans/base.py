@@ -2,18 +2,16 @@
 
 A variant says what it minimises (`critic_loss`, `generator_loss`) and, where it needs to, what
 happens after an update (`after_critic_step`, `after_generator_step`). All else is here: the
-alternation of Goodfellow et al. (2014), Algorithm 1, run as many steps of one compiled graph.
-
-What a variant may set beside them:
+alternation of Goodfellow et al. (2014), Algorithm 1. A variant may also set
 
 * ``critic_kind``, a key of `CRITIC_KINDS`: what its critic must give. None: it has no critic.
 * ``log_names``: what a step reports. Names before "generator_loss" belong to the critic's step,
   names after it to the generator's; `log` reports each from inside a loss or a hook.
-* State beside the networks (a multiplier, a margin, ...): ``self.add_weight(...)``, with
-  ``trainable=False``; then a checkpoint holds it.
-* `critic_variables`, where the critic's step trains more than the critic (a decoder, matrices).
-* ``couples_batch = True``, where a loss is not the mean of one number a sample: such a batch is
-  not divided among the replicas of a ``tf.distribute`` strategy, and ``fit`` says so.
+* State beside the networks (a multiplier, a margin, ...), which a checkpoint then holds:
+  ``self.add_weight(..., trainable=False)``.
+* `critic_variables`, where the critic's step trains more than the critic.
+* ``couples_batch = True``, where a loss is not the mean of one number a sample: replicas of a
+  ``tf.distribute`` strategy cannot share such a batch, and ``fit`` says so.
 """
 
 import abc
@@ -53,8 +51,8 @@ class AdversarialModel(CompiledModel):
     Raises:
       TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
       ValueError: the critic does not accept what the generator makes, gives something else than
-        the variant needs, or shares weights with it; a critic with batch normalisation, or not one
-        number a sample, together with ``r1``; a setting out of range.
+        the variant needs, or shares weights with it; a critic with batch normalisation under a
+        gradient penalty; ``r1`` where it gives not one number; any setting out of range.
     """
 
     log_names = ("critic_loss", "generator_loss")
@@ -64,19 +62,17 @@ class AdversarialModel(CompiledModel):
     @property
     def undivided(self):
         """Why replicas cannot share a batch, or "" if they can."""
-        if not self.couples_batch:
-            return ""
-        return (
+        coupled = (
             "its loss couples the samples of a batch, so the mean over the replicas' losses is "
             "not the loss of the whole batch"
         )
+        return coupled if self.couples_batch else ""
 
     def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
                  name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
         check_networks(generator, critic, self.critic_kind)
-        self.generator = generator
-        self.critic = critic
+        self.generator, self.critic = generator, critic
         self.critic_steps = validate.count("critic_steps", critic_steps)
         self.r1 = validate.non_negative("r1", r1)
         if self.r1:
@@ -132,22 +128,18 @@ class AdversarialModel(CompiledModel):
     # Keras's manners.
 
     def compile(self, generator_optimizer=None, critic_optimizer=None, jit_compile="auto"):
-        """Choose the optimizers (default: the variant's own) and whether XLA compiles.
+        """Choose the optimizers or their names (default: the variant's), and whether XLA compiles.
 
-        Each is an optimizer or its name, such as "adam".
-
-        Raises:
-          ValueError: what is no optimizer; one that trains another model, or one object for both;
-            a critic's where there is no critic.
+        Raises ValueError for what is no optimizer, one that trains another model, one object for
+        both, or a critic's where there is no critic.
         """
         if self.critic is None and critic_optimizer is not None:
             raise ValueError(f"critic_optimizer must be None: {type(self).__name__} has no critic")
-        one = isinstance(generator_optimizer, keras.optimizers.Optimizer)
-        if one and generator_optimizer is critic_optimizer:
+        default, one = self.default_optimizer, generator_optimizer is critic_optimizer
+        if one and isinstance(generator_optimizer, keras.optimizers.Optimizer):
             raise ValueError(
                 "generator_optimizer and critic_optimizer must be two objects; got one"
             )
-        default = self.default_optimizer
         self.generator_optimizer = self.optimizer = resolve_optimizer(
             "generator_optimizer", generator_optimizer, default, self.generator.trainable_variables
         )
@@ -190,14 +182,18 @@ class AdversarialModel(CompiledModel):
         return tuple(optimizer for optimizer in both if optimizer is not None)
 
     @property
+    def data_maker(self):
+        """The network whose output has the shape and the range of the data."""
+        return self.generator
+
+    @property
     def input_shape(self):
         """The shape of the data, ``(None, ...)``."""
-        return self.generator.output_shape
+        return self.data_maker.output_shape
 
     def validate_data(self, data):
         """``data``; ValueError where it lies far outside of all that the generator can make."""
-        maker = getattr(self, "autoencoder", None) or self.generator
-        low, high, name = networks.output_range(maker)
+        low, high, name = networks.output_range(self.data_maker)
         slack = (high - low) / 10  # noise that was added to pictures does no harm
         least, most = float(tf.reduce_min(data)), float(tf.reduce_max(data))
         if least < low - slack or most > high + slack:
@@ -211,19 +207,17 @@ class AdversarialModel(CompiledModel):
 
     def step(self, draw_batch):
         """The critic's updates, then one generator update; ``{log name: scalar}``."""
-        if self.critic is None:
-            return self.generator_step(draw_batch())
-        updates = self.critic_updates()
-        if isinstance(updates, int) and updates == 1:
-            critic_logs = self.critic_step(draw_batch())
-        else:
+        updates, logs = self.critic_updates(), {}
+        if self.critic is not None and isinstance(updates, int) and updates == 1:
+            logs = self.critic_step(draw_batch())
+        elif self.critic is not None:
             names = self.log_names[: self.log_names.index("generator_loss")]
-            critic_logs = tf.while_loop(
+            _, logs = tf.while_loop(
                 lambda i, logs: i < updates,
                 lambda i, logs: (i + 1, self.critic_step(draw_batch())),
                 (0, dict.fromkeys(names, tf.constant(0.0))),
-            )[1]
-        return critic_logs | self.generator_step(draw_batch())
+            )
+        return logs | self.generator_step(draw_batch())
 
     def critic_step(self, real):
         """One update of the critic on a batch ``real`` and as many generated samples."""
@@ -292,8 +286,7 @@ class AdversarialModel(CompiledModel):
 class _Both:
     """A GAN's two optimizers as one, for Keras's callbacks and its summary.
 
-    Setting the learning rate sets the generator's, and the critic's in the proportion that the two
-    had at first.
+    Its learning rate is the generator's; the critic's keeps the proportion that it had at first.
     """
 
     built = True
@@ -320,10 +313,7 @@ class _Both:
 
 
 def _on_arrays(loss):
-    """``loss`` of two batches in any form that becomes a float32 tensor.
-
-    A batch that the loss does not read may be None.
-    """
+    """``loss`` of two batches in any form that becomes a float32 tensor; one may be None."""
 
     def tensor(x):
         return None if x is None else tf.cast(tf.convert_to_tensor(x), tf.float32)

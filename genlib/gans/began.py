@@ -25,9 +25,6 @@ class BEGAN(AdversarialModel):
       gamma: the diversity ratio, in [0, 1]: small for clean samples, large for varied ones.
       k_rate: how fast k moves.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic that is no autoencoder; a setting out of range.
     """
 
     critic_kind = "autoencoder"

@@ -24,12 +24,9 @@ class EBGAN(AdversarialModel):
     Args:
       margin: the energy up to which the critic lifts generated samples; the paper's is 10 on
         MNIST, 20 on CelebA, 80 on LSUN.
-      pull_away_weight: weight of the pull-away term; 0 for none.
+      pull_away_weight: weight of the pull-away term; 0 for none, else ``fit`` raises ValueError
+        for a batch of 1.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic that is no autoencoder; a setting out of range; at ``fit``, a batch of
-        1 with the pull-away term.
     """
 
     critic_kind = "autoencoder"
