@@ -41,10 +41,9 @@ class AdversarialModel(CompiledModel):
       critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says; None for a
         variant without one.
       critic_steps: critic updates for each generator update, each on a fresh batch.
-      r1: adds ``r1 / 2`` times `penalties.r1` to what the critic minimises: its squared slope at
-        real samples (Mescheder et al. 2018). 0 for none.
+      r1: ``r1 / 2`` is the weight of `penalties.r1` in what the critic minimises.
       ema: keep a running mean of the generator's weights that forgets at the rate ``1 - ema`` a
-        step, such as 0.999; only ``sample(..., averaged=True)`` uses it. None for none.
+        step, such as 0.999, for ``sample(..., averaged=True)``. None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
       name: of the model, for Keras.
 
@@ -81,12 +80,10 @@ class AdversarialModel(CompiledModel):
             penalties.refuse_batch_norm(critic)
         self.latent_dim = generator.input_shape[-1]
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
-        self._averaged = [] if ema is None else list(generator.trainable_variables)
-        self._average = [
-            self.add_weight(shape=v.shape, initializer=lambda *_, v=v, **__: v.value + 0,
-                            trainable=False, name=f"average_{i}")
-            for i, v in enumerate(self._averaged)
-        ]  # fmt: skip
+        self.average = None if ema is None else keras.models.clone_model(generator)
+        if self.average is not None:
+            self.average.set_weights(generator.get_weights())
+            self.average.trainable = False
         self._reported = {}
 
     def __init_subclass__(cls, **options):
@@ -109,7 +106,7 @@ class AdversarialModel(CompiledModel):
         """Restore the critic's constraint after its update (clip, project, ...)."""
 
     def after_generator_step(self, real, fake):
-        """Move what the variant moves once a step (a margin, an equilibrium, ...)."""
+        """Move what the variant moves once a step (a margin, ...)."""
 
     def critic_updates(self):
         """How many critic updates come before this generator update: an int or int32 scalar."""
@@ -160,26 +157,17 @@ class AdversarialModel(CompiledModel):
     def sample(self, n, seed=None, averaged=False):
         """Draw ``n`` samples, shape ``(n, ...)``; the same ``seed`` draws the same latents.
 
-        ``averaged`` uses the running mean of the generator's weights, which `ema` keeps;
-        ValueError if it keeps none.
+        ``averaged`` uses the running mean of the generator's weights; ValueError without `ema`.
         """
         shape, seed = (validate.count("n", n), self.latent_dim), validate.seed("seed", seed)
-        latent = keras.random.normal(shape, dtype="float32", seed=seed)
-        if not averaged:
-            return self.generator(latent, training=False)
-        if not self._average:
+        if averaged and self.average is None:
             raise ValueError("averaged needs a model built with ema, such as ema=0.999")
-        net, mean = self.generator, dict(zip(map(id, self._averaged), self._average, strict=True))
-        weights, others = (
-            [mean.get(id(v), v).value for v in group]
-            for group in (net.trainable_variables, net.non_trainable_variables)
-        )
-        return net.stateless_call(weights, others, latent, training=False)[0]
+        latent = keras.random.normal(shape, dtype="float32", seed=seed)
+        return (self.average if averaged else self.generator)(latent, training=False)
 
     @property
     def optimizers(self):
-        both = (self.generator_optimizer, self.critic_optimizer)
-        return tuple(optimizer for optimizer in both if optimizer is not None)
+        return tuple(filter(None, (self.generator_optimizer, self.critic_optimizer)))
 
     @property
     def data_maker(self):
@@ -275,11 +263,11 @@ class AdversarialModel(CompiledModel):
         """``average <- d average + (1 - d) weights``; d grows to `ema` as the first steps pass."""
         if self.ema is None:
             return
-        if not self._average:
+        if self.average is None:
             raise ValueError("ema must be given when the model is built; got it afterwards")
         step = tf.cast(self.generator_optimizer.iterations.value, tf.float32)
         keep = tf.minimum(self.ema, step / (step + 9))
-        for mean, weight in zip(self._average, self._averaged, strict=True):
+        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
             mean.assign(keep * mean.value + (1 - keep) * weight.value)
 
 
@@ -326,9 +314,8 @@ def _on_arrays(loss):
 
 
 def check_networks(generator, critic, kind):
-    """The one check of a variant's networks; TypeError or ValueError says what is wrong."""
-    parts = {"generator": generator} | ({} if kind is None else {"critic": critic})
-    for name, network in parts.items():
+    """TypeError or ValueError unless a variant of this critic ``kind`` can train the networks."""
+    for name, network in (("generator", generator), ("critic", critic))[: 1 + (kind is not None)]:
         networks.check_float32(name, networks.check(name, network))
     if len(generator.input_shape) != 2:
         raise ValueError(

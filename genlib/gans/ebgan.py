@@ -7,8 +7,8 @@ reaches a margin m (equations 1 and 2; ``[t]_+ = max(t, 0)``)::
     critic:     E D(x) + E [m - D(G(z))]_+
     generator:  E D(G(z)) + 0.1 * pull-away term
 
-The hinge is taken for each sample, then the mean: a sample beyond the margin does not make up for
-one within it. The pull-away term (section 2.4; the paper's EBGAN-PT) keeps samples apart.
+The hinge is each sample's own: one beyond the margin does not make up for one within it. The
+pull-away term (section 2.4; the paper's EBGAN-PT) keeps samples apart.
 """
 
 import tensorflow as tf

@@ -15,9 +15,8 @@ from genlib.gans.base import AdversarialModel
 class FisherGAN(AdversarialModel):
     """Fisher GAN; the critic maps ``(n, ...)`` to numbers ``(n, 1)``.
 
-    ``multiplier`` is the Lagrangian's l. The paper lets it go down its own gradient, ``l <- l - rho
-    (1 - Omega)``: it grows while the critic is too large. (The authors' code adds, because it has
-    turned all gradients round.)
+    ``multiplier``, the Lagrangian's l, goes down its own gradient, ``l <- l - rho (1 - Omega)``:
+    it grows while the critic is too large.
 
     Args:
       rho: the weight of the quadratic penalty, and the multiplier's learning rate.

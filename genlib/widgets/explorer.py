@@ -51,7 +51,7 @@ _MOST_STILLS = 12  # kept for when a slider comes back, 1.4 MB each
 
 
 def slider(description: str, value, low, high, step) -> widgets.Widget:
-    """Return a slider; an IntSlider where all four numbers are ints."""
+    """Return a slider, of whole numbers where all four are ints."""
     whole = all(isinstance(v, int) for v in (value, low, high, step))
     kind = widgets.IntSlider if whole else widgets.FloatSlider
     return kind(value=value, min=low, max=high, step=step, description=description)
@@ -111,10 +111,8 @@ class Explorer(Live):
             scene.stage(self._fig)
         self._stills = {}
         self._lay_out()
-        self._check(start)
-        self._put(start)
+        self.set(**start)
         self._start = self.values
-        self._refresh()
 
     # The picture
 
@@ -167,14 +165,14 @@ class Explorer(Live):
 
         Raises ValueError for a name or a value that is not accepted; then nothing changes.
         """
-        self._check(values)
+        for name, value in values.items():
+            if not _accepts(self._control(name), value):
+                raise ValueError(f"{name} must be {_says(self.controls[name])}; got {value!r}")
         before = self.values
-        self._put(values)
         try:
-            self._refresh()
+            self._put(values)
         except Exception:
             self._put(before)
-            self._refresh()
             raise
 
     @property
@@ -215,19 +213,12 @@ class Explorer(Live):
             raise ValueError(f"{name!r} is no control; the controls are {', '.join(self.controls)}")
         return self.controls[name]
 
-    def _check(self, values: Mapping) -> None:
-        for name, value in values.items():
-            if not _accepts(self._control(name), value):
-                raise ValueError(f"{name} must be {_says(self.controls[name])}; got {value!r}")
-
     def _put(self, values: Mapping) -> None:
-        """Set the controls without drawing."""
         self._quiet = True
-        try:
-            for name, value in values.items():
-                self.controls[name].value = value
-        finally:
-            self._quiet = False
+        for name, value in values.items():
+            self.controls[name].value = value
+        self._quiet = False
+        self._refresh()
 
     def _control_moved(self, _change) -> None:
         if not self._quiet:
