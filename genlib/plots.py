@@ -50,7 +50,7 @@ def style():
     return matplotlib.rc_context(_STYLE)
 
 
-def figure(rows: int = 1, columns: int = 1, size: tuple[float, float] | None = None, **options):
+def figure(rows=1, columns=1, size: tuple[float, float] | None = None, **options):
     """Return ``(figure, axes)`` in the house style, for ``show``; ``size`` in inches.
 
     ``axes`` and ``options`` (``sharex``, ``width_ratios``, ...) are those of ``plt.subplots``. The

@@ -19,28 +19,14 @@ OPTIMIZERS = {
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Settings for one kind of small data, and why.
-
-    ``options`` are arguments of the class. ``rate`` is both networks' learning rate at the start;
-    it falls to 5 % along a cosine, since two networks that chase each other only settle when
-    their steps shrink.
-    """
+    """Settings for one kind of small data, and why."""
 
     why: str
-    steps: int
-    options: dict = dataclasses.field(default_factory=dict)
-    rate: float = 1e-3
+    steps: int  # of the generator
+    options: dict = dataclasses.field(default_factory=dict)  # arguments of the class
+    rate: float = 1e-3  # learning rate of both networks at the start
     batch_size: int = 128
-    optimizer: str = "adam"
-
-    def optimizers(self, steps, critic_steps):
-        """The generator's and the critic's, for ``steps`` generator steps."""
-        return tuple(
-            OPTIMIZERS[self.optimizer](
-                keras.optimizers.schedules.CosineDecay(self.rate, updates, alpha=0.05)
-            )
-            for updates in (steps, steps * critic_steps)
-        )
+    optimizer: str = "adam"  # a key of OPTIMIZERS
 
 
 _TABLE = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
@@ -70,15 +56,21 @@ def preset(variant, data) -> Preset:
 def build(variant, data, nets, steps=None, **overrides) -> AdversarialModel:
     """The variant, a name or a class, with the settings of its `preset` for ``data``, compiled.
 
+    The learning rates fall to 5 % along a cosine: two networks that chase each other only settle
+    when their steps shrink.
+
     Args:
       nets: its networks, as the class takes them; `default_networks` makes some.
       steps: generator steps over which the learning rates fall; default: the preset's.
       **overrides: any argument of the class, over the preset's.
     """
-    variant, chosen = find(variant), preset(variant, data)
-    model = variant(*nets, **(chosen.options | overrides))
-    pair = chosen.optimizers(steps or chosen.steps, model.critic_steps)
-    model.compile(*pair[: len(nets)])
+    chosen = preset(variant, data)
+    model = find(variant)(*nets, **(chosen.options | overrides))
+    optimizers, steps = [], steps or chosen.steps
+    for updates in (1, model.critic_steps)[: len(nets)]:
+        rate = keras.optimizers.schedules.CosineDecay(chosen.rate, steps * updates, alpha=0.05)
+        optimizers.append(OPTIMIZERS[chosen.optimizer](rate))
+    model.compile(*optimizers)
     return model
 
 

@@ -7,8 +7,7 @@ alternation of Goodfellow et al. (2014), Algorithm 1. A variant may also set
 * ``critic_kind``, a key of `CRITIC_KINDS`: what its critic must give. None: it has no critic.
 * ``log_names``: what a step reports. Names before "generator_loss" belong to the critic's step,
   names after it to the generator's; `log` reports each from inside a loss or a hook.
-* State beside the networks (a multiplier, a margin, ...), which a checkpoint then holds:
-  ``self.add_weight(..., trainable=False)``.
+* State beside the networks (a multiplier, a margin, ...): `add_state`.
 * `critic_variables`, where the critic's step trains more than the critic.
 * ``couples_batch = True``, where a loss is not the mean of one number a sample: replicas of a
   ``tf.distribute`` strategy cannot share such a batch, and ``fit`` says so.
@@ -61,10 +60,7 @@ class AdversarialModel(CompiledModel):
     @property
     def undivided(self):
         """Why replicas cannot share a batch, or "" if they can."""
-        coupled = (
-            "its loss couples the samples of a batch, so the mean over the replicas' losses is "
-            "not the loss of the whole batch"
-        )
+        coupled = "its loss couples the samples of a batch: replicas' means do not add up to it"
         return coupled if self.couples_batch else ""
 
     def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
@@ -249,6 +245,11 @@ class AdversarialModel(CompiledModel):
     def generate(self, n):
         """``n`` samples in training mode, from latents that a checkpoint can repeat."""
         return self.generator(self.random_normal((n, self.latent_dim)), training=True)
+
+    def add_state(self, name, start):
+        """A number or an array that no gradient moves and a checkpoint holds, as a variable."""
+        start, shape = keras.initializers.Constant(start), keras.ops.shape(start)
+        return self.add_weight(shape=shape, initializer=start, trainable=False, name=name)
 
     def log(self, name, value):
         """Report ``value``, a scalar, with this step's losses; ``name`` is one of `log_names`."""

@@ -34,7 +34,7 @@ class BEGAN(AdversarialModel):
         super().__init__(generator, critic, **options)
         self.gamma = float(validate.unit_interval("gamma", gamma))
         self.k_rate = validate.non_negative("k_rate", k_rate)
-        self.k = self.add_weight(shape=(), initializer="zeros", trainable=False, name="k")
+        self.k = self.add_state("k", 0.0)
 
     def error(self, x):
         """``E L(x)`` of samples ``(n, ...)``, a scalar."""

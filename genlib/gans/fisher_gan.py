@@ -29,9 +29,7 @@ class FisherGAN(AdversarialModel):
     def __init__(self, generator, critic, rho=1e-6, critic_steps=2, **options):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)
         self.rho = validate.positive("rho", rho)
-        self.multiplier = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, name="multiplier"
-        )
+        self.multiplier = self.add_state("multiplier", 0.0)
 
     def critic_loss(self, real, fake):
         """``-(E f(x) - E f(x~) + l (1 - Omega) - rho/2 (1 - Omega)^2)``."""

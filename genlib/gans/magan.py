@@ -43,13 +43,11 @@ class MAGAN(EBGAN):
         self.pretrain_steps = validate.count("pretrain_steps", steps, minimum=0)
         # 0 is "not yet": the hinge then is 0, and the critic minimises the energy of the data.
         start = 0.0 if margin is None else validate.positive("margin", margin)
-        self.margin = self._state("margin", (), start)
-        self.last_fake_energy = self._state("last_fake_energy", (), float("inf"))
-        self.totals = self._state("totals", (2, 2), 0.0)  # rows: data, generated; sum, count
-
-    def _state(self, name, shape, value):
-        start = keras.initializers.Constant(value)
-        return self.add_weight(shape=shape, initializer=start, trainable=False, name=name)
+        self.margin = self.add_state("margin", start)
+        self.last_fake_energy = self.add_state("last_fake_energy", float("inf"))
+        self.totals = self.add_state(
+            "totals", [[0.0, 0.0]] * 2
+        )  # rows: data, generated; sum, count
 
     def energy(self, x):
         """``|Dec(Enc(x)) - x|^2``, summed over all of a sample: ``(n, ...)`` to (n,)."""
