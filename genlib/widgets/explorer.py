@@ -34,19 +34,17 @@ a letter: numbers belong in what ``update`` gives.
 
 import html
 import itertools
-import math
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import ipywidgets as widgets
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from genlib import plots, validate
+from genlib import plots
 from genlib.widgets.live import Live, weakly
 
-_MOST_POINTS = 128  # what a grid is thinned to
 _MOST_STILLS = 12  # kept for when a slider comes back, 1.4 MB each
 
 
@@ -192,21 +190,6 @@ class Explorer(Live):
     def reset(self) -> None:
         """Put every control back to where it stood when the explorer was made."""
         self.set(**self._start)
-
-    def grid(self, points: int = 5) -> Iterator[dict]:
-        """Iterate over values of all controls: for a slider ``points`` of them, ends included.
-
-        A grid of more than 128 points is made with fewer a slider, then thinned evenly.
-        """
-        for per_slider in range(validate.count("points", points, minimum=2), 1, -1):
-            levels = [_levels(control, per_slider) for control in self.controls.values()]
-            size = math.prod(map(len, levels))
-            if size <= _MOST_POINTS:
-                break
-        combinations, kept = list(itertools.product(*levels)), min(size, _MOST_POINTS)
-        for i in range(kept):
-            chosen = combinations[i * (size - 1) // max(1, kept - 1)]
-            yield dict(zip(self.controls, chosen, strict=True))
 
     def _control(self, name: str) -> widgets.Widget:
         if name not in self.controls:
@@ -362,15 +345,3 @@ def _from_text(name: str, control, text: str):
         return float(text)
     except ValueError:
         return text
-
-
-def _levels(control, points: int) -> list:
-    if (options := _options(control)) is not None:
-        return list(options.values())
-    levels = [control.min + (control.max - control.min) * i / (points - 1) for i in range(points)]
-    if isinstance(control.value, int):
-        return sorted({round(level) for level in levels})
-    low, high = _bounds(control)
-    if hasattr(control, "base"):
-        levels = [control.base**level for level in levels]
-    return [min(max(_tidy(level), low), high) for level in levels]
