@@ -316,14 +316,14 @@ def _on_arrays(loss):
 
 def check_networks(generator, critic, kind):
     """TypeError or ValueError unless a variant of this critic ``kind`` can train the networks."""
-    for name, network in (("generator", generator), ("critic", critic))[: 1 + (kind is not None)]:
-        networks.check_float32(name, networks.check(name, network))
+    networks.check_float32("generator", networks.check("generator", generator))
     if len(generator.input_shape) != 2:
         raise ValueError(
             f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"
         )
     if kind is None:
         return
+    networks.check_float32("critic", networks.check("critic", critic))
     made, taken, given = generator.output_shape[1:], critic.input_shape[1:], critic.output_shape[1:]
     if made != taken:
         raise ValueError(

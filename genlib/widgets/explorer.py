@@ -164,8 +164,7 @@ class Explorer(Live):
         Raises ValueError for a name or a value that is not accepted; then nothing changes.
         """
         for name, value in values.items():
-            if not _accepts(self._control(name), value):
-                raise ValueError(f"{name} must be {_says(self.controls[name])}; got {value!r}")
+            _check(name, self._control(name), value)
         before = self.values
         try:
             self._put(values)
@@ -312,22 +311,21 @@ def _bounds(control) -> tuple[float, float]:
     return control.min, control.max
 
 
-def _accepts(control, value) -> bool:
+def _check(name: str, control, value) -> None:
+    """ValueError unless the control called ``name`` accepts ``value``."""
     if (options := _options(control)) is not None:
-        return repr(value) in map(repr, options.values())  # True is not 1
-    low, high = _bounds(control)
-    try:
-        return low <= value <= high and (isinstance(control.value, float) or value == int(value))
-    except (TypeError, ValueError, OverflowError):
-        return False
-
-
-def _says(control) -> str:
-    if (options := _options(control)) is not None:
-        return "one of " + ", ".join(map(repr, options.values()))
-    low, high = _bounds(control)
-    whole = "whole number" if isinstance(control.value, int) else "number"
-    return f"a {whole} from {_tidy(float(low)):g} to {_tidy(float(high)):g}"
+        known = [repr(option) for option in options.values()]  # True is not 1
+        good, wanted = repr(value) in known, f"one of {', '.join(known)}"
+    else:
+        low, high = _bounds(control)
+        whole = isinstance(control.value, int)
+        wanted = f"a {'whole ' * whole}number from {_tidy(float(low)):g} to {_tidy(float(high)):g}"
+        try:
+            good = low <= value <= high and (not whole or value == int(value))
+        except (TypeError, ValueError, OverflowError):
+            good = False
+    if not good:
+        raise ValueError(f"{name} must be {wanted}; got {value!r}")
 
 
 def _to_text(control) -> str:
