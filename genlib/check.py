@@ -1,7 +1,5 @@
-"""Exercises with checked answers.
-
-``check("10_kl/1", answer)`` prints one line, what is right or what went wrong, and returns True or
-False.
+"""Exercises with checked answers: ``check("10_kl/1", answer)`` prints in one line what is right or
+what went wrong.
 
 To add an exercise to lecture ``10_kl``, add a function to ``genlib/lectures/l10_kl.py``::
 
@@ -16,9 +14,8 @@ To add an exercise to lecture ``10_kl``, add a function to ``genlib/lectures/l10
             mistakes=[(float(kl(q, p)), "That is the reverse KL: swap the arguments.")],
         )
 
-It returns a ``Number``, a ``Choice`` or a ``Function``, which judges an answer as ``(right, one
-line of text)``. Compute the truth, and the mistakes, with ``genlib``: never type them. A mistake
-says what to do.
+It returns a ``Number``, a ``Choice`` or a ``Function``. Compute the truth, and the mistakes, with
+``genlib``: never type them. A mistake says what to do.
 """
 
 import contextlib
@@ -40,9 +37,8 @@ _EXERCISES: dict[str, Callable] = {}
 def check(exercise_id: str, answer) -> "Verdict":
     """Print in one line whether ``answer`` is right, or what went wrong; return True if right.
 
-    ``exercise_id`` is "lecture/number", for example "10_kl/1". A wrong answer of whatever kind,
-    also a function that raises, gets a message and never an exception; ValueError only for an
-    unknown exercise.
+    ``exercise_id`` is "lecture/number", for example "10_kl/1". ValueError only for an unknown
+    exercise: any wrong answer, also a function that raises, gets a message.
     """
     kind = _find(exercise_id)()
     if answer is None or answer is ...:
@@ -100,8 +96,7 @@ def _find(exercise_id):
 class Number:
     """One number is asked for: right within ``tolerance`` (absolute) of ``truth``.
 
-    Any numeric type will do, alone or as the only element of a list, an array or a tensor; a
-    string or a boolean is no number.
+    Any numeric type will do, alone or as the only element of an array; no string, no boolean.
     ``mistakes`` are pairs (the number a misunderstanding gives, what to say about it).
     """
 
@@ -119,11 +114,9 @@ class Number:
             return False, f"one number is asked for, and this has shape {value.shape}."
         if np.isnan(value):
             return False, "the answer is NaN (not a number); look for 0/0 or log(0)."
-        if _close(value, self.truth, self.tolerance):
-            return True, self.right
-        for wrong, message in self.mistakes:
-            if _close(value, wrong, self.tolerance):
-                return False, message
+        for known, message in ((self.truth, self.right), *self.mistakes):
+            if _close(value, known, self.tolerance):
+                return known is self.truth, message
         if np.isinf(value):
             return False, "the answer is infinite, and the right one is not."
         if np.isinf(self.truth):
@@ -133,10 +126,9 @@ class Number:
 
 @dataclass
 class Choice:
-    """One of some words is asked for: ``right_choice``, or a key of ``wrong``.
+    """One of some words is asked for: ``right_choice``, or a key of ``wrong``, which says why not.
 
-    ``wrong`` says for each other option, a short phrase, why it is not right. An answer is an
-    option in any spelling that `_plain` reads as the same; True is "True", (4, 8) is "(4, 8)".
+    An option may be written in any way that `_plain` reads as the same; (4, 8) is "(4, 8)".
     """
 
     right_choice: str
@@ -156,13 +148,10 @@ class Choice:
         accepted = f"choose one of {', '.join(map(repr, self.options))}"
         if not isinstance(answer, str | int | tuple | np.bool_ | np.integer):
             return False, f"{accepted}; this is {_a(answer)}."
-        options = {_plain(option): option for option in self.options}
-        chosen = options.get(_plain(_text(answer, str, 200)))
-        if chosen is None:
-            return False, f"{accepted}; got {_text(answer)}."
-        if chosen == self.right_choice:
-            return True, self.why
-        return False, self.wrong[chosen]
+        says = {_plain(option): (False, why) for option, why in self.wrong.items()}
+        says[_plain(self.right_choice)] = True, self.why
+        unknown = False, f"{accepted}; got {_text(answer)}."
+        return says.get(_plain(_text(answer, str, 200)), unknown)
 
 
 _SIGNS = str.maketrans("‐‑‒–—−‖∥∣", "------|||", "'\"`‘’‚“”„«»^_${}\\")
@@ -173,10 +162,9 @@ _SIGNS[ord("λ")] = "lambda"  # Unicode's name is "lamda"
 def _plain(text: str) -> str:
     """``text`` such that all ways to write one answer become equal.
 
-    Super- and subscripts, accents and case do not count ("MMD²" is "mmd2", and so is "MMD^2"),
-    nor blanks, quotes, marks at the end, brackets around the whole, or a hyphen within a word.
-    Greek letters go by name, every dash is a minus, bars may be doubled, "JSD" is "JS", and
-    ``name(arguments) =`` in front is left out.
+    Case, accents, blanks, quotes, sub- and superscripts ("MMD²" is "MMD^2"), marks at the end,
+    brackets around the whole, hyphens within a word and ``f(x) =`` in front do not count. Greek
+    letters go by name, every dash is a minus, bars may be doubled, "JSD" is "JS".
     """
     text = unicodedata.normalize("NFKD", text).casefold().translate(_SIGNS)
     text = "".join(c for c in text if not unicodedata.combining(c))
@@ -196,7 +184,6 @@ def _plain(text: str) -> str:
 class Function:
     """A function is asked for: it must agree with ``reference`` on random inputs.
 
-    Where one number is wanted, it may return an array of one. What it prints is not shown.
     ``inputs(rng)`` draws the arguments of one call as a tuple, from a numpy Generator.
     ``mistakes`` are pairs (a function that shows a misunderstanding, what to say about it).
     """
@@ -213,34 +200,28 @@ class Function:
             return False, f"a function is asked for, and this is {_a(answer)}."
         rng = np.random.default_rng(0)
         cases = [self.inputs(rng) for _ in range(self.calls)]
-        wanted = [_numbers(self.reference(*args)) for args in cases]
         try:
             results = [_result(answer, args) for args in cases]
-        except _Unusable as error:
+        except TypeError as error:
             return False, str(error)
-        wrong = self._first_difference(results, wanted)
-        if wrong is None:
-            return True, self.right
-        for mistaken, message in self.mistakes:
-            same = [_numbers(mistaken(*args)) for args in cases]
-            if self._first_difference(results, same) is None:
-                return False, message
-        given, should = results[wrong], wanted[wrong]
-        call = f"for ({_show(cases[wrong])}) it returns"
+        for known, message in ((self.reference, self.right), *self.mistakes):
+            if not self._differences(cases, results, known):
+                return known is self.reference, message
+        args, given, should = self._differences(cases, results, self.reference)[0]
+        call = f"for ({_show(args)}) it returns"
         if given.shape != should.shape:
             return False, f"{call} shape {given.shape}, and {should.shape} is wanted."
         return False, f"{call} {_brief(given)}, and {_brief(should)} is right."
 
-    def _first_difference(self, results, wanted):
-        pairs = enumerate(zip(results, wanted, strict=True))
-        return next((i for i, (a, b) in pairs if not _close(a, b, self.tolerance)), None)
-
-
-class _Unusable(Exception):
-    """What a learner's function did instead of returning numbers."""
+    def _differences(self, cases, results, known):
+        """``(arguments, result, wanted)`` of each case where ``known`` gives something else."""
+        wanted = [_numbers(known(*args)) for args in cases]
+        rows = zip(cases, results, wanted, strict=True)
+        return [row for row in rows if not _close(*row[1:], self.tolerance)]
 
 
 def _result(function, args):
+    """What a learner's function returns, as numbers; TypeError says what it did instead."""
     call = f"for ({_show(args)})"
     try:
         # A copy, so that a function that changes its arguments spoils only its own.
@@ -248,15 +229,15 @@ def _result(function, args):
             value = function(*copy.deepcopy(args))
     except (Exception, SystemExit) as error:
         if isinstance(error, NotImplementedError) and not error.args:
-            raise _Unusable("the function is not written yet.") from None
+            raise TypeError("the function is not written yet.") from None
         kind, text = type(error).__name__, _text(error, str, 200)
-        raise _Unusable(f"{call} the function raises {kind}: {text}") from None
+        raise TypeError(f"{call} the function raises {kind}: {text}") from None
     if value is None:
-        raise _Unusable("the function returns None; does it end with a return?")
+        raise TypeError("the function returns None; does it end with a return?")
     try:
         return _numbers(value)
     except TypeError as error:
-        raise _Unusable(f"{call} numbers are asked for, and {error}.") from None
+        raise TypeError(f"{call} numbers are asked for, and {error}.") from None
 
 
 def _numbers(value) -> np.ndarray:

@@ -10,8 +10,7 @@ from IPython.display import display
 def show(obj, doc: bool = False) -> None:
     """Display the source of a function, method, property or class, coloured as Python.
 
-    Docstrings are left out unless ``doc`` is true: the page around it already tells the story.
-    Raises TypeError if ``obj`` has no Python source.
+    Without docstrings, unless ``doc``. Raises TypeError if ``obj`` has no Python source.
     """
     code, where = text(obj, doc)
     markdown = f"`{where}`\n\n```python\n{code}\n```"
@@ -37,14 +36,11 @@ def text(obj, doc: bool = False) -> tuple[str, str]:
 def _without_docstrings(code: str) -> str:
     lines = code.splitlines()
     for node in ast.walk(ast.parse(code)):
-        body = getattr(node, "body", None)
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
             continue
-        if ast.get_docstring(node, clean=False) is None or len(body) == 1:
+        if ast.get_docstring(node) is None or len(node.body) == 1:
             continue  # a body that is all docstring must keep it
-        first = body[0]
-        for row in range(first.lineno - 1, first.end_lineno):
-            lines[row] = None
-        if first.end_lineno < len(lines) and lines[first.end_lineno] == "":
-            lines[first.end_lineno] = None
+        start, end = node.body[0].lineno - 1, node.body[0].end_lineno
+        end += lines[end : end + 1] == [""]
+        lines[start:end] = [None] * (end - start)
     return "\n".join(line for line in lines if line is not None)

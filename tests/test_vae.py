@@ -18,9 +18,9 @@ from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, gaussian, networks
 from genlib.lectures import linear_gaussian as bounds
+from genlib.lectures.l21_vae_images import Interpolation, LatentMap
 from genlib.likelihood import VAE
 from genlib.widgets import Explorer
-from genlib.widgets.latent_view import Interpolation, LatentMap
 
 seeds = st.integers(0, 10_000)
 few = settings(max_examples=6)

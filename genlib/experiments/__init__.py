@@ -1,7 +1,7 @@
 """A GAN trained and judged in one line, always in the same way: what lectures and benchmarks run.
 
-Every variant gets the same networks' sizes and the same number of samples to be judged by, so that
-two rows of a table differ in the objective and its settings alone.
+Every variant gets networks of the same sizes and as many samples to be judged by, so that two rows
+of a table differ in the objective and its settings alone.
 """
 
 import functools
@@ -19,8 +19,7 @@ from genlib.training import settings_of
 
 SAMPLES = 2500
 
-#: The toys that have modes, and the radius within which a sample is of high quality: three
-#: standard deviations of a mode.
+#: Toys with modes, and three standard deviations of a mode: so near is a sample of high quality.
 RADIUS = {"ring": 0.3, "grid": 0.15}
 
 #: "preset": the variant's settings for such data; "paper": the class with its plain defaults.
@@ -45,56 +44,41 @@ class DigitTrial(NamedTuple):
     seconds: float
 
 
-def on_toy(variant, toy="ring", *, seed=0, settings="preset", steps=None, width=128,
-           callbacks=None, epochs=1, **overrides) -> ToyTrial:  # fmt: skip
+def on_toy(variant, toy="ring", *, width=128, **training) -> ToyTrial:
     """Train a variant on a toy density and score it.
 
     Args:
       variant: a name in `genlib.gans.REGISTRY`, or a class.
       toy: "ring" or "grid".
-      seed: of the networks, the latents and the batches: a whole number.
-      settings: "preset", the variant's settings for such data, or "paper", its plain defaults on
-        batches as large.
-      steps: generator steps; default: the preset's.
       width: units in each of the two hidden layers.
+      seed: of the networks, the latents and the batches: a whole number; default 0.
+      settings: "preset", the variant's settings for such data (default), or "paper", its plain
+        defaults on batches as large.
+      steps: generator steps; default: the preset's.
       callbacks, epochs: as ``fit`` takes them; the steps are divided among the epochs.
-      **overrides: any argument of the class.
+      **training: the last five, and any argument of the class.
 
     Raises:
       ValueError: an unknown variant, toy or setting; what the class itself refuses.
     """
     density = data.toy(validate.choice("toy", toy, RADIUS))
-    nets = default_networks(variant, (2,), width=width, seed=seed)
-    model, seconds = _train(
-        variant, toy, nets, density, seed, settings, steps, callbacks, epochs, overrides
-    )
-    made = model.sample(SAMPLES, seed=1, averaged=model.ema is not None).numpy()
+    model, made, seconds = _train(variant, toy, density, (2,), 2, width, SAMPLES, **training)
     return ToyTrial(model, *score_points(made, toy), seconds)
 
 
-def on_digits(variant, *, seed=0, settings="preset", steps=None, width=256, latent_dim=16,
-              callbacks=None, epochs=1, **overrides) -> DigitTrial:  # fmt: skip
-    """Train a variant on the real 8x8 digits and let a classifier read it.
-
-    Arguments as in `on_toy`.
-    """
-    digits, _ = data.images("digits")
-    nets = default_networks(variant, (8, 8, 1), latent_dim, width, seed=seed)
-    model, seconds = _train(
-        variant, "digits", nets, digits, seed, settings, steps, callbacks, epochs, overrides
+def on_digits(variant, *, width=256, latent_dim=16, **training) -> DigitTrial:
+    """Train a variant on the real 8x8 digits and let a classifier read it; else as `on_toy`."""
+    x, _ = data.images("digits")
+    model, made, seconds = _train(
+        variant, "digits", x, (8, 8, 1), latent_dim, width, 1000, **training
     )
-    made = model.sample(1000, seed=1, averaged=model.ema is not None).numpy()
-    if not np.isfinite(made).all():
-        made = np.zeros_like(made)
+    made = made if np.isfinite(made).all() else np.zeros_like(made)
     return DigitTrial(model, metrics.class_scores(made), seconds)
 
 
 @functools.cache
 def truth(toy="ring") -> ToyTrial:
-    """Return what samples of the true density score, as medians of nine draws.
-
-    It is the floor of the distance, and the ceiling of the quality.
-    """
+    """Return what true samples score, medians of nine draws: what a generator cannot better."""
     draws = (data.toy(toy).sample(SAMPLES, seed=(0, 90 + i)).numpy() for i in range(9))
     modes, quality, distance = np.median([score_points(made, toy) for made in draws], axis=0)
     return ToyTrial(None, int(modes), float(quality), float(distance), 0.0)
@@ -119,10 +103,13 @@ def score_points(made, toy) -> tuple[int, float, float]:
     return coverage.modes, coverage.high_quality, distance
 
 
-def _train(variant, name, nets, points, seed, settings, steps, callbacks, epochs, overrides):
+def _train(variant, name, points, shape, latent_dim, width, n, *, seed=0, settings="preset",
+           steps=None, callbacks=None, epochs=1, **overrides):  # fmt: skip
+    """The trained model, ``n`` of its samples and the seconds of training."""
     validate.choice("settings", settings, SETTINGS)
     chosen, epochs = preset(variant, name), validate.count("epochs", epochs)
     steps = validate.count("steps", chosen.steps if steps is None else steps)
+    nets = default_networks(variant, shape, latent_dim, width, seed=seed)
     if settings == "preset":
         model = build(variant, name, nets, steps, seed=seed, **overrides)
     else:
@@ -138,7 +125,8 @@ def _train(variant, name, nets, points, seed, settings, steps, callbacks, epochs
                    epochs=epochs, callbacks=callbacks, verbose=0)  # fmt: skip
     finally:
         _swap(runner, model)
-    return model, time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    return model, model.sample(n, seed=1, averaged=model.ema is not None).numpy(), seconds
 
 
 _LAST: dict = {}  # what was trained last without callbacks: how, and the model

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,51 +10,30 @@ import keras
 from genlib import networks, validate
 from genlib.gans import BEGAN, REGISTRY, AdversarialModel
 
-_adam = functools.partial(keras.optimizers.Adam, beta_2=0.99)
-
 OPTIMIZERS = {
-    "adam": functools.partial(_adam, beta_1=0.5),
-    "adam_without_momentum": functools.partial(_adam, beta_1=0.0),
+    "adam": functools.partial(keras.optimizers.Adam, beta_1=0.5, beta_2=0.99),
+    "adam_without_momentum": functools.partial(keras.optimizers.Adam, beta_1=0.0, beta_2=0.99),
     "rmsprop": keras.optimizers.RMSprop,
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """Settings for one kind of small data, and why.
-
-    ``options`` are arguments of the class. ``rate`` is both networks' learning rate at the start;
-    it falls to 5 % along a cosine over ``steps`` generator steps, since two networks that chase
-    each other only settle when their steps shrink.
-    """
+    """Settings for one kind of small data, and why."""
 
     why: str
-    steps: int
-    options: dict = dataclasses.field(default_factory=dict)
-    rate: float = 1e-3
+    steps: int  # of the generator
+    options: dict = dataclasses.field(default_factory=dict)  # arguments of the class
+    rate: float = 1e-3  # learning rate of both networks at the start
     batch_size: int = 128
-    optimizer: str = "adam"
-
-    def optimizers(self, steps, critic_steps):
-        """The generator's and the critic's, for ``steps`` generator steps."""
-        make: Callable = OPTIMIZERS[self.optimizer]
-        return tuple(
-            make(keras.optimizers.schedules.CosineDecay(self.rate, updates, alpha=0.05))
-            for updates in (steps, steps * critic_steps)
-        )
-
-
-def _read(settings: dict) -> Preset:
-    options = settings.get("options", {})
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    return Preset(**settings | {"options": frozen})
+    optimizer: str = "adam"  # a key of OPTIMIZERS
 
 
 _TABLE = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
 
 #: Data set, then the variant's name, then its `Preset`; "default" is for all others.
 PRESETS = {
-    data: {name: _read(settings) for name, settings in table.items()}
+    data: {name: Preset(**settings) for name, settings in table.items()}
     for data, table in _TABLE.items()
 }
 
@@ -76,19 +54,23 @@ def preset(variant, data) -> Preset:
 
 
 def build(variant, data, nets, steps=None, **overrides) -> AdversarialModel:
-    """The variant with the settings of its preset for such data, compiled.
+    """The variant, a name or a class, with the settings of its `preset` for ``data``, compiled.
+
+    The learning rates fall to 5 % along a cosine: two networks that chase each other only settle
+    when their steps shrink.
 
     Args:
-      variant: a name in `genlib.gans.REGISTRY`, or a class.
-      data: "ring", "grid" or "digits".
       nets: its networks, as the class takes them; `default_networks` makes some.
       steps: generator steps over which the learning rates fall; default: the preset's.
       **overrides: any argument of the class, over the preset's.
     """
-    variant, chosen = find(variant), preset(variant, data)
-    model = variant(*nets, **(chosen.options | overrides))
-    pair = chosen.optimizers(steps or chosen.steps, model.critic_steps)
-    model.compile(*pair[: len(nets)])
+    chosen = preset(variant, data)
+    model = find(variant)(*nets, **(chosen.options | overrides))
+    optimizers, steps = [], steps or chosen.steps
+    for updates in (1, model.critic_steps)[: len(nets)]:
+        rate = keras.optimizers.schedules.CosineDecay(chosen.rate, steps * updates, alpha=0.05)
+        optimizers.append(OPTIMIZERS[chosen.optimizer](rate))
+    model.compile(*optimizers)
     return model
 
 
@@ -102,18 +84,13 @@ def default_networks(variant, shape, latent_dim=2, width=128, code=None, seed=No
     variant, seed = find(variant), validate.seed("seed", seed)
     if code is None:
         code = 1 if issubclass(variant, BEGAN) and tuple(shape) == (2,) else 16
-    seeds = (None, None) if seed is None else (seed, seed + 100)
-    squash = "sigmoid" if len(shape) == 3 else None
-    generator = networks.mlp(
-        latent_dim, shape, width, output_activation=squash, seed=seeds[0], name="generator"
-    )
-    if variant.critic_kind is None:
+    kind, critic_seed = variant.critic_kind, None if seed is None else seed + 100
+    made = {"width": width, "output_activation": "sigmoid" if len(shape) == 3 else None}
+    generator = networks.mlp(latent_dim, shape, seed=seed, name="generator", **made)
+    if kind is None:
         return (generator,)
-    if variant.critic_kind == "autoencoder":
-        return generator, networks.autoencoder(
-            shape, code, width, output_activation=squash, seed=seeds[1]
-        )
-    outputs = {"scalar": 1, "pair": 2, "vector": code}[variant.critic_kind]
-    return generator, networks.mlp(
-        shape, outputs, width, activation="leaky_relu", seed=seeds[1], name="critic"
-    )
+    if kind == "autoencoder":
+        return generator, networks.autoencoder(shape, code, seed=critic_seed, **made)
+    outputs = {"scalar": 1, "pair": 2, "vector": code}[kind]
+    critic = networks.mlp(shape, outputs, width, 2, "leaky_relu", seed=critic_seed, name="critic")
+    return generator, critic

@@ -32,22 +32,3 @@ REGISTRY: dict[str, type[AdversarialModel]] = {
     "began": BEGAN,
     "magan": MAGAN,
 }
-
-__all__ = [
-    "BEGAN",
-    "EBGAN",
-    "GAN",
-    "GMMN",
-    "LSGAN",
-    "MAGAN",
-    "MMDGAN",
-    "MMDGANGP",
-    "REGISTRY",
-    "RWGAN",
-    "WGAN",
-    "WGANGP",
-    "AdversarialModel",
-    "CramerGAN",
-    "FisherGAN",
-    "McGAN",
-]

@@ -2,18 +2,15 @@
 
 A variant says what it minimises (`critic_loss`, `generator_loss`) and, where it needs to, what
 happens after an update (`after_critic_step`, `after_generator_step`). All else is here: the
-alternation of Goodfellow et al. (2014), Algorithm 1, run as many steps of one compiled graph.
-
-What a variant may set beside them:
+alternation of Goodfellow et al. (2014), Algorithm 1. A variant may also set
 
 * ``critic_kind``, a key of `CRITIC_KINDS`: what its critic must give. None: it has no critic.
 * ``log_names``: what a step reports. Names before "generator_loss" belong to the critic's step,
   names after it to the generator's; `log` reports each from inside a loss or a hook.
-* State beside the networks (a multiplier, a margin, ...): ``self.add_weight(...)``, with
-  ``trainable=False``; then a checkpoint holds it.
-* `critic_variables`, where the critic's step trains more than the critic (a decoder, matrices).
-* ``couples_batch = True``, where a loss is not the mean of one number a sample: such a batch is
-  not divided among the replicas of a ``tf.distribute`` strategy, and ``fit`` says so.
+* State beside the networks (a multiplier, a margin, ...): `add_state`.
+* `critic_variables`, where the critic's step trains more than the critic.
+* ``couples_batch = True``, where a loss is not the mean of one number a sample: replicas of a
+  ``tf.distribute`` strategy cannot share such a batch, and ``fit`` says so.
 """
 
 import abc
@@ -43,18 +40,17 @@ class AdversarialModel(CompiledModel):
       critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says; None for a
         variant without one.
       critic_steps: critic updates for each generator update, each on a fresh batch.
-      r1: adds ``r1 / 2`` times `penalties.r1` to what the critic minimises: its squared slope at
-        real samples (Mescheder et al. 2018). 0 for none.
+      r1: ``r1 / 2`` is the weight of `penalties.r1` in what the critic minimises.
       ema: keep a running mean of the generator's weights that forgets at the rate ``1 - ema`` a
-        step, such as 0.999; only ``sample(..., averaged=True)`` uses it. None for none.
+        step, such as 0.999, for ``sample(..., averaged=True)``. None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
       name: of the model, for Keras.
 
     Raises:
       TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
       ValueError: the critic does not accept what the generator makes, gives something else than
-        the variant needs, or shares weights with it; a critic with batch normalisation, or not one
-        number a sample, together with ``r1``; a setting out of range.
+        the variant needs, or shares weights with it; a critic with batch normalisation under a
+        gradient penalty; ``r1`` where it gives not one number; any setting out of range.
     """
 
     log_names = ("critic_loss", "generator_loss")
@@ -64,19 +60,14 @@ class AdversarialModel(CompiledModel):
     @property
     def undivided(self):
         """Why replicas cannot share a batch, or "" if they can."""
-        if not self.couples_batch:
-            return ""
-        return (
-            "its loss couples the samples of a batch, so the mean over the replicas' losses is "
-            "not the loss of the whole batch"
-        )
+        coupled = "its loss couples the samples of a batch: replicas' means do not add up to it"
+        return coupled if self.couples_batch else ""
 
     def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
                  name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
         check_networks(generator, critic, self.critic_kind)
-        self.generator = generator
-        self.critic = critic
+        self.generator, self.critic = generator, critic
         self.critic_steps = validate.count("critic_steps", critic_steps)
         self.r1 = validate.non_negative("r1", r1)
         if self.r1:
@@ -85,12 +76,10 @@ class AdversarialModel(CompiledModel):
             penalties.refuse_batch_norm(critic)
         self.latent_dim = generator.input_shape[-1]
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
-        self._averaged = [] if ema is None else list(generator.trainable_variables)
-        self._average = [
-            self.add_weight(shape=v.shape, initializer=lambda *_, v=v, **__: v.value + 0,
-                            trainable=False, name=f"average_{i}")
-            for i, v in enumerate(self._averaged)
-        ]  # fmt: skip
+        self.average = None if ema is None else keras.models.clone_model(generator)
+        if self.average is not None:
+            self.average.set_weights(generator.get_weights())
+            self.average.trainable = False
         self._reported = {}
 
     def __init_subclass__(cls, **options):
@@ -113,7 +102,7 @@ class AdversarialModel(CompiledModel):
         """Restore the critic's constraint after its update (clip, project, ...)."""
 
     def after_generator_step(self, real, fake):
-        """Move what the variant moves once a step (a margin, an equilibrium, ...)."""
+        """Move what the variant moves once a step (a margin, ...)."""
 
     def critic_updates(self):
         """How many critic updates come before this generator update: an int or int32 scalar."""
@@ -132,22 +121,18 @@ class AdversarialModel(CompiledModel):
     # Keras's manners.
 
     def compile(self, generator_optimizer=None, critic_optimizer=None, jit_compile="auto"):
-        """Choose the optimizers (default: the variant's own) and whether XLA compiles.
+        """Choose the optimizers or their names (default: the variant's), and whether XLA compiles.
 
-        Each is an optimizer or its name, such as "adam".
-
-        Raises:
-          ValueError: what is no optimizer; one that trains another model, or one object for both;
-            a critic's where there is no critic.
+        Raises ValueError for what is no optimizer, one that trains another model, one object for
+        both, or a critic's where there is no critic.
         """
         if self.critic is None and critic_optimizer is not None:
             raise ValueError(f"critic_optimizer must be None: {type(self).__name__} has no critic")
-        one = isinstance(generator_optimizer, keras.optimizers.Optimizer)
-        if one and generator_optimizer is critic_optimizer:
+        default, one = self.default_optimizer, generator_optimizer is critic_optimizer
+        if one and isinstance(generator_optimizer, keras.optimizers.Optimizer):
             raise ValueError(
                 "generator_optimizer and critic_optimizer must be two objects; got one"
             )
-        default = self.default_optimizer
         self.generator_optimizer = self.optimizer = resolve_optimizer(
             "generator_optimizer", generator_optimizer, default, self.generator.trainable_variables
         )
@@ -168,36 +153,31 @@ class AdversarialModel(CompiledModel):
     def sample(self, n, seed=None, averaged=False):
         """Draw ``n`` samples, shape ``(n, ...)``; the same ``seed`` draws the same latents.
 
-        ``averaged`` uses the running mean of the generator's weights, which `ema` keeps;
-        ValueError if it keeps none.
+        ``averaged`` uses the running mean of the generator's weights; ValueError without `ema`.
         """
         shape, seed = (validate.count("n", n), self.latent_dim), validate.seed("seed", seed)
-        latent = keras.random.normal(shape, dtype="float32", seed=seed)
-        if not averaged:
-            return self.generator(latent, training=False)
-        if not self._average:
+        if averaged and self.average is None:
             raise ValueError("averaged needs a model built with ema, such as ema=0.999")
-        net, mean = self.generator, dict(zip(map(id, self._averaged), self._average, strict=True))
-        weights, others = (
-            [mean.get(id(v), v).value for v in group]
-            for group in (net.trainable_variables, net.non_trainable_variables)
-        )
-        return net.stateless_call(weights, others, latent, training=False)[0]
+        latent = keras.random.normal(shape, dtype="float32", seed=seed)
+        return (self.average if averaged else self.generator)(latent, training=False)
 
     @property
     def optimizers(self):
-        both = (self.generator_optimizer, self.critic_optimizer)
-        return tuple(optimizer for optimizer in both if optimizer is not None)
+        return tuple(filter(None, (self.generator_optimizer, self.critic_optimizer)))
+
+    @property
+    def data_maker(self):
+        """The network whose output has the shape and the range of the data."""
+        return self.generator
 
     @property
     def input_shape(self):
         """The shape of the data, ``(None, ...)``."""
-        return self.generator.output_shape
+        return self.data_maker.output_shape
 
     def validate_data(self, data):
         """``data``; ValueError where it lies far outside of all that the generator can make."""
-        maker = getattr(self, "autoencoder", None) or self.generator
-        low, high, name = networks.output_range(maker)
+        low, high, name = networks.output_range(self.data_maker)
         slack = (high - low) / 10  # noise that was added to pictures does no harm
         least, most = float(tf.reduce_min(data)), float(tf.reduce_max(data))
         if least < low - slack or most > high + slack:
@@ -211,19 +191,17 @@ class AdversarialModel(CompiledModel):
 
     def step(self, draw_batch):
         """The critic's updates, then one generator update; ``{log name: scalar}``."""
-        if self.critic is None:
-            return self.generator_step(draw_batch())
-        updates = self.critic_updates()
-        if isinstance(updates, int) and updates == 1:
-            critic_logs = self.critic_step(draw_batch())
-        else:
+        updates, logs = self.critic_updates(), {}
+        if self.critic is not None and isinstance(updates, int) and updates == 1:
+            logs = self.critic_step(draw_batch())
+        elif self.critic is not None:
             names = self.log_names[: self.log_names.index("generator_loss")]
-            critic_logs = tf.while_loop(
+            _, logs = tf.while_loop(
                 lambda i, logs: i < updates,
                 lambda i, logs: (i + 1, self.critic_step(draw_batch())),
                 (0, dict.fromkeys(names, tf.constant(0.0))),
-            )[1]
-        return critic_logs | self.generator_step(draw_batch())
+            )
+        return logs | self.generator_step(draw_batch())
 
     def critic_step(self, real):
         """One update of the critic on a batch ``real`` and as many generated samples."""
@@ -268,6 +246,11 @@ class AdversarialModel(CompiledModel):
         """``n`` samples in training mode, from latents that a checkpoint can repeat."""
         return self.generator(self.random_normal((n, self.latent_dim)), training=True)
 
+    def add_state(self, name, start):
+        """A number or an array that no gradient moves and a checkpoint holds, as a variable."""
+        start, shape = keras.initializers.Constant(start), keras.ops.shape(start)
+        return self.add_weight(shape=shape, initializer=start, trainable=False, name=name)
+
     def log(self, name, value):
         """Report ``value``, a scalar, with this step's losses; ``name`` is one of `log_names`."""
         self._reported[name] = value
@@ -281,19 +264,18 @@ class AdversarialModel(CompiledModel):
         """``average <- d average + (1 - d) weights``; d grows to `ema` as the first steps pass."""
         if self.ema is None:
             return
-        if not self._average:
+        if self.average is None:
             raise ValueError("ema must be given when the model is built; got it afterwards")
         step = tf.cast(self.generator_optimizer.iterations.value, tf.float32)
         keep = tf.minimum(self.ema, step / (step + 9))
-        for mean, weight in zip(self._average, self._averaged, strict=True):
+        for mean, weight in zip(self.average.weights, self.generator.weights, strict=True):
             mean.assign(keep * mean.value + (1 - keep) * weight.value)
 
 
 class _Both:
     """A GAN's two optimizers as one, for Keras's callbacks and its summary.
 
-    Setting the learning rate sets the generator's, and the critic's in the proportion that the two
-    had at first.
+    Its learning rate is the generator's; the critic's keeps the proportion that it had at first.
     """
 
     built = True
@@ -320,10 +302,7 @@ class _Both:
 
 
 def _on_arrays(loss):
-    """``loss`` of two batches in any form that becomes a float32 tensor.
-
-    A batch that the loss does not read may be None.
-    """
+    """``loss`` of two batches in any form that becomes a float32 tensor; one may be None."""
 
     def tensor(x):
         return None if x is None else tf.cast(tf.convert_to_tensor(x), tf.float32)
@@ -336,16 +315,15 @@ def _on_arrays(loss):
 
 
 def check_networks(generator, critic, kind):
-    """The one check of a variant's networks; TypeError or ValueError says what is wrong."""
-    parts = {"generator": generator} | ({} if kind is None else {"critic": critic})
-    for name, network in parts.items():
-        networks.check(name, network)
+    """TypeError or ValueError unless a variant of this critic ``kind`` can train the networks."""
+    networks.check("generator", generator)
     if len(generator.input_shape) != 2:
         raise ValueError(
             f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"
         )
     if kind is None:
         return
+    networks.check("critic", critic)
     made, taken, given = generator.output_shape[1:], critic.input_shape[1:], critic.output_shape[1:]
     if made != taken:
         raise ValueError(

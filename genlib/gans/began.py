@@ -25,9 +25,6 @@ class BEGAN(AdversarialModel):
       gamma: the diversity ratio, in [0, 1]: small for clean samples, large for varied ones.
       k_rate: how fast k moves.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic that is no autoencoder; a setting out of range.
     """
 
     critic_kind = "autoencoder"
@@ -37,7 +34,7 @@ class BEGAN(AdversarialModel):
         super().__init__(generator, critic, **options)
         self.gamma = float(validate.unit_interval("gamma", gamma))
         self.k_rate = validate.non_negative("k_rate", k_rate)
-        self.k = self.add_weight(shape=(), initializer="zeros", trainable=False, name="k")
+        self.k = self.add_state("k", 0.0)
 
     def error(self, x):
         """``E L(x)`` of samples ``(n, ...)``, a scalar."""

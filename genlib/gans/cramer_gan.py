@@ -8,40 +8,24 @@ The energy distance in a space that a critic ``h`` learns. With two independent 
     critic:     -(E f(x) - E f(g1)) + 10 E (|grad f(x^)| - 1)^2,   f(t) = |h(t) - h(g2)| - |h(t)|
 
 The generator's is the energy distance less ``E |h(x) - h(x')|``, in which it has no part. ``f`` is
-for the critic alone: it puts 0 in the place of a second real sample. To a generator, ``E f(x) -
-E f(g1)`` is up to ``E |h(x)|`` the energy form of a mixture, half ``h(x)`` and half 0.
-The i-th samples of the batches are paired, as in the paper.
+for the critic alone: it puts 0 in the place of a second real sample. The i-th samples of the
+batches are paired, and the penalty is WGAN-GP's, as in the paper.
 """
 
-import keras
 import tensorflow as tf
 
-from genlib import validate
 from genlib.divergences.roots import safe_sqrt
 from genlib.gans import penalties
-from genlib.gans.base import AdversarialModel
+from genlib.gans.wgan_gp import WGANGP
 
 
-class CramerGAN(AdversarialModel):
+class CramerGAN(WGANGP):
     """Cramer GAN; the critic maps ``(n, ...)`` to vectors ``(n, k)``, 256 numbers in the paper.
 
-    Both losses draw the second generated batch themselves.
-
-    Args:
-      penalty_weight: weight of the gradient penalty.
-      **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic of another shape or with batch normalisation; a negative weight.
+    Both losses draw the second generated batch themselves. Arguments: those of `WGANGP`.
     """
 
     critic_kind = "vector"
-    log_names = ("critic_loss", "penalty", "generator_loss")
-
-    def __init__(self, generator, critic, penalty_weight=10.0, critic_steps=5, **options):
-        super().__init__(generator, critic, critic_steps=critic_steps, **options)
-        self.penalty_weight = validate.non_negative("penalty_weight", penalty_weight)
-        penalties.refuse_batch_norm(critic)
 
     def critic_loss(self, real, fake):
         second = self.critic(self.generate(tf.shape(fake)[0]), training=True)
@@ -61,11 +45,6 @@ class CramerGAN(AdversarialModel):
             for samples in (real, fake, self.generate(tf.shape(fake)[0]))
         )
         return tf.reduce_mean(norm(x - g1) + norm(x - g2) - norm(g1 - g2))
-
-    @staticmethod
-    def default_optimizer():
-        """Adam at 1e-4 with momenta 0.5 and 0.9, the paper's."""
-        return keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)
 
 
 def norm(vectors):

@@ -7,8 +7,8 @@ reaches a margin m (equations 1 and 2; ``[t]_+ = max(t, 0)``)::
     critic:     E D(x) + E [m - D(G(z))]_+
     generator:  E D(G(z)) + 0.1 * pull-away term
 
-The hinge is taken for each sample, then the mean: a sample beyond the margin does not make up for
-one within it. The pull-away term (section 2.4; the paper's EBGAN-PT) keeps samples apart.
+The hinge is each sample's own: one beyond the margin does not make up for one within it. The
+pull-away term (section 2.4; the paper's EBGAN-PT) keeps samples apart.
 """
 
 import tensorflow as tf
@@ -24,12 +24,9 @@ class EBGAN(AdversarialModel):
     Args:
       margin: the energy up to which the critic lifts generated samples; the paper's is 10 on
         MNIST, 20 on CelebA, 80 on LSUN.
-      pull_away_weight: weight of the pull-away term; 0 for none.
+      pull_away_weight: weight of the pull-away term; 0 for none, else ``fit`` raises ValueError
+        for a batch of 1.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic that is no autoencoder; a setting out of range; at ``fit``, a batch of
-        1 with the pull-away term.
     """
 
     critic_kind = "autoencoder"

@@ -15,9 +15,8 @@ from genlib.gans.base import AdversarialModel
 class FisherGAN(AdversarialModel):
     """Fisher GAN; the critic maps ``(n, ...)`` to numbers ``(n, 1)``.
 
-    ``multiplier`` is the Lagrangian's l. The paper lets it go down its own gradient, ``l <- l - rho
-    (1 - Omega)``: it grows while the critic is too large. (The authors' code adds, because it has
-    turned all gradients round.)
+    ``multiplier``, the Lagrangian's l, goes down its own gradient, ``l <- l - rho (1 - Omega)``:
+    it grows while the critic is too large.
 
     Args:
       rho: the weight of the quadratic penalty, and the multiplier's learning rate.
@@ -30,9 +29,7 @@ class FisherGAN(AdversarialModel):
     def __init__(self, generator, critic, rho=1e-6, critic_steps=2, **options):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)
         self.rho = validate.positive("rho", rho)
-        self.multiplier = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, name="multiplier"
-        )
+        self.multiplier = self.add_state("multiplier", 0.0)
 
     def critic_loss(self, real, fake):
         """``-(E f(x) - E f(x~) + l (1 - Omega) - rho/2 (1 - Omega)^2)``."""

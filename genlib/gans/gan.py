@@ -22,9 +22,6 @@ class GAN(AdversarialModel):
         advice): ``-E log D(G(z))``. ``"minimax"`` (equation 1): ``E log(1 - D(G(z)))``, whose
         gradient vanishes where the critic is sure.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: an unknown ``objective``, or a critic that does not end in one logit.
     """
 
     def __init__(self, generator, critic, objective="non_saturating", **options):

@@ -5,15 +5,10 @@ No critic: the generator itself goes down the distance between two batches::
 
     sqrt(MMD^2(x, G(z))),   k(x, y) = sum_i exp(-|x - y|^2 / (2 bandwidth_i^2))
 
-MMD^2 is the V-statistic, as in the paper. The diagonal of an RBF kernel is constant, so this costs
-the gradient of MMD^2 a factor ``(N - 1) / N`` on the force that keeps generated points apart, and
-nothing else: little in the paper's batches of 1,000. The U-statistic (``unbiased``) has no such
-factor, but near the goal it is often negative, and there its root has gradient 0: give it
-``root=False``.
+MMD^2 is the V-statistic, as in the paper. The U-statistic (``unbiased``) is often negative near
+the goal, and there its root has gradient 0: give it ``root=False``.
 
-The authors' code writes ``exp(-|x - y|^2 / (2 s))`` with s = 2, 5, 10, 20, 40, 80 on MNIST: our
-bandwidths are the roots of these. It descends a thousand times the loss by SGD with momentum,
-its rate tuned for each data set; we use Adam.
+The authors' code descends a thousand times the loss by SGD with momentum; we use Adam.
 """
 
 import math
@@ -26,7 +21,7 @@ from genlib.divergences import kernels
 from genlib.divergences.samples import mmd2
 from genlib.gans.base import AdversarialModel
 
-#: The authors' on MNIST.
+#: The authors' on MNIST, where they write ``exp(-|x - y|^2 / (2 s))``.
 MNIST_BANDWIDTHS = tuple(math.sqrt(s) for s in (2, 5, 10, 20, 40, 80))
 
 
@@ -39,9 +34,8 @@ class GMMN(AdversarialModel):
       unbiased: the U-statistic in place of the V-statistic.
       root: descend the root of MMD^2 (the paper's advice: its gradient does not fade as the goal
         comes near), else MMD^2 itself.
-      autoencoder: match codes, not data ("GMMN+AE"): a trained
-        `genlib.networks.autoencoder`, which is frozen. ``generator`` then makes codes, and
-        ``sample`` decodes them.
+      autoencoder: a trained `genlib.networks.autoencoder`, which is frozen ("GMMN+AE"): the
+        generator makes codes and matches those of the data; ``sample`` decodes them.
       **options: those of `AdversarialModel`.
 
     Raises:
@@ -89,9 +83,8 @@ class GMMN(AdversarialModel):
         return self.autoencoder.get_layer("decoder")(made, training=False)
 
     @property
-    def input_shape(self):
-        """The shape of the data, ``(None, ...)``."""
-        return (self.autoencoder or self.generator).output_shape
+    def data_maker(self):
+        return self.autoencoder or self.generator
 
     @staticmethod
     def default_optimizer():

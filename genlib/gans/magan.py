@@ -9,9 +9,8 @@ margin starts at the mean energy of the data. Once an epoch it moves there again
 
 So it never rises. The energy is the squared error, and there is no pull-away term. The third test
 is the paper's ``last <= now``; the authors' code has ``<``. As there, the first epoch decides
-nothing, the critic is pretrained for two epochs, and Adamax at 5e-4 trains both networks. Batches
-are drawn with replacement here: how many steps make an epoch is a setting of its own, and does not
-depend on how ``fit`` is called.
+nothing, and the critic is pretrained for two. How many steps make an epoch is a setting of its own,
+whatever ``fit`` is given.
 """
 
 import keras
@@ -32,9 +31,6 @@ class MAGAN(EBGAN):
         of 64, as on MNIST.
       pretrain_steps: critic updates on the data alone; default: two epochs.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic that is no autoencoder; a setting out of range.
     """
 
     log_names = (*EBGAN.log_names, "margin")
@@ -43,18 +39,15 @@ class MAGAN(EBGAN):
                  **options):  # fmt: skip
         super().__init__(generator, critic, pull_away_weight=0.0, **options)
         self.epoch_steps = validate.count("epoch_steps", epoch_steps)
-        if pretrain_steps is None:
-            pretrain_steps = 2 * self.epoch_steps
-        self.pretrain_steps = validate.count("pretrain_steps", pretrain_steps, minimum=0)
+        steps = 2 * self.epoch_steps if pretrain_steps is None else pretrain_steps
+        self.pretrain_steps = validate.count("pretrain_steps", steps, minimum=0)
         # 0 is "not yet": the hinge then is 0, and the critic minimises the energy of the data.
         start = 0.0 if margin is None else validate.positive("margin", margin)
-        self.margin = self._state("margin", (), start)
-        self.last_fake_energy = self._state("last_fake_energy", (), float("inf"))
-        self.totals = self._state("totals", (2, 2), 0.0)  # rows: data, generated; sum, count
-
-    def _state(self, name, shape, value):
-        start = keras.initializers.Constant(value)
-        return self.add_weight(shape=shape, initializer=start, trainable=False, name=name)
+        self.margin = self.add_state("margin", start)
+        self.last_fake_energy = self.add_state("last_fake_energy", float("inf"))
+        self.totals = self.add_state(
+            "totals", [[0.0, 0.0]] * 2
+        )  # rows: data, generated; sum, count
 
     def energy(self, x):
         """``|Dec(Enc(x)) - x|^2``, summed over all of a sample: ``(n, ...)`` to (n,)."""
@@ -76,19 +69,17 @@ class MAGAN(EBGAN):
         logs = super().generator_step(real)
         self.totals.assign_add([[0.0, 0.0], [logs["fake_energy"], 1.0]])
         totals = self.totals.value
-        ended = totals[1, 1] >= self.epoch_steps
 
         def end():
             self.end_epoch(*tf.unstack(totals[:, 0] / totals[:, 1]))
             self.totals.assign(tf.zeros((2, 2)))
             return True
 
-        tf.cond(ended, end, lambda: False)
+        tf.cond(totals[1, 1] >= self.epoch_steps, end, lambda: False)
         return logs | {"margin": self.margin.value}
 
     @property
     def undivided(self):
-        """Why replicas cannot share a batch, or "" if they can."""
         if self.margin.value == 0:
             return "its pretraining is written for one device; give it a margin"
         return super().undivided

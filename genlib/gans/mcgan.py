@@ -6,13 +6,11 @@ the difference that their moments show (an integral probability metric).
 * Mean matching (section 3): ``max over |v|_p <= 1 of <v, E Phi(x) - E Phi(x~)>``, which is the
   dual norm ``|E Phi(x) - E Phi(x~)|_q``, ``1/p + 1/q = 1``. Both forms are the paper's: the dual,
   where that closed form is the loss, and the primal (``trained_v``), where ``v`` is trained beside
-  the features and brought back into its ball. On small data the closed form's features become
-  multiples of one, and its ``v``, which belongs to the batch, turns from batch to batch.
+  the features and brought back into its ball.
 * Covariance matching (section 4): ``max over U, V of E <U'Phi(x), V'Phi(x)> - E <U'Phi(x~),
   V'Phi(x~)>`` over ``U, V`` with ``k`` orthonormal columns: the sum of the ``k`` largest singular
-  values of the difference of the (uncentred) second moments. ``U`` and ``V`` differ because that
-  difference has eigenvalues of both signs. Both return to the orthonormal matrices (the Stiefel
-  manifold) by a QR decomposition after each step.
+  values of the difference of the (uncentred) second moments, which has eigenvalues of both signs.
+  Both return to orthonormal columns by a QR decomposition after each step.
 """
 
 import keras
@@ -22,7 +20,7 @@ from genlib import validate
 from genlib.divergences.roots import safe_sqrt
 from genlib.gans.base import AdversarialModel
 from genlib.gans.penalties import SMOOTHING
-from genlib.gans.wgan import clip_weights
+from genlib.gans.wgan import WGAN, clip_weights
 
 
 class McGAN(AdversarialModel):
@@ -39,6 +37,7 @@ class McGAN(AdversarialModel):
 
     critic_kind = "vector"
     couples_batch = True
+    default_optimizer = staticmethod(WGAN.default_optimizer)
 
     def __init__(self, generator, critic, matching="mean", p=2, trained_v=False, k=8, clip=0.01,
                  critic_steps=5, **options):  # fmt: skip
@@ -96,11 +95,6 @@ class McGAN(AdversarialModel):
         extra = [self.U, self.V] if self.matching == "covariance" else []
         extra += [self.v] if self.trained_v else []
         return self.critic.trainable_variables + extra
-
-    @staticmethod
-    def default_optimizer():
-        """RMSProp, as for WGAN."""
-        return keras.optimizers.RMSprop(5e-5, rho=0.99)
 
 
 def dual_norm(vector, p):

@@ -2,7 +2,7 @@
 
 `MMDGAN` (Li, Chang, Cheng, Yang, Poczos 2017, "MMD GAN: towards deeper understanding of moment
 matching network"). The critic is an autoencoder with encoder ``f`` and decoder ``f_d``; with
-``M = sqrt(MMD^2(f(x), f(G(z))))`` (V-statistic, RBF kernels of five bandwidths)::
+``M = sqrt(MMD^2(f(x), f(G(z))))`` (V-statistic, RBF kernels)::
 
     critic:     -M - 16 * feasibility + 8 * (E |x - f_d(f(x))|^2 + E |x~ - f_d(f(x~))|^2)
     generator:   M + 16 * feasibility
@@ -10,8 +10,7 @@ matching network"). The critic is an autoencoder with encoder ``f`` and decoder 
 
 The reconstruction keeps ``f`` injective, feasibility keeps ``E f(x) >= E f(G(z))``. After each
 update the weights of ``f``, not of ``f_d``, are clipped. Errors are means over the numbers of a
-sample, as in the authors' code. It clips before each update, and gives the critic 100 updates in
-the first 25 generator steps and every 500th: we leave that out.
+sample, as in the authors' code; its schedule is that of WGAN's authors, which we leave out.
 
 `MMDGANGP` (Binkowski, Sutherland, Arbel, Gretton 2018, "Demystifying MMD GANs"). The critic gives
 a vector ``h``; U-statistics, and a gradient penalty on the witness in the place of the clip::
@@ -20,12 +19,10 @@ a vector ``h``; U-statistics, and a gradient penalty on the witness in the place
     generator:   MMD^2(h(x), h(G(z)))
     w(t) = E k(h(t), h(x)) - E k(h(t), h(G(z)))
 
-The kernel is rational quadratic. The authors' code also clips each variable's gradient at norm 1,
-adds a small penalty on the critic's activations, and takes the norm of the slope over the rows of
-a picture alone; here it is over all its numbers, as in the paper.
+The kernel is rational quadratic. The slope's norm is over all of a sample, as in the paper; the
+authors' code takes it over the rows of a picture, clips gradients and penalises activations.
 """
 
-import keras
 import tensorflow as tf
 
 from genlib import validate
@@ -33,7 +30,8 @@ from genlib.divergences import kernels
 from genlib.divergences.samples import mmd2
 from genlib.gans import penalties
 from genlib.gans.base import AdversarialModel
-from genlib.gans.wgan import clip_weights
+from genlib.gans.wgan import WGAN, clip_weights
+from genlib.gans.wgan_gp import WGANGP
 
 
 class MMDGAN(AdversarialModel):
@@ -44,13 +42,11 @@ class MMDGAN(AdversarialModel):
       clip: after each critic update, encoder weights lie in [-clip, clip].
       feasibility_weight, reconstruction_weight: of these terms.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a critic that is no autoencoder; a setting out of range.
     """
 
     critic_kind = "autoencoder"
     couples_batch = True
+    default_optimizer = staticmethod(WGAN.default_optimizer)
 
     def __init__(self, generator, critic, bandwidths=(1, 2, 4, 8, 16), clip=0.01,
                  feasibility_weight=16.0, reconstruction_weight=8.0, critic_steps=5,
@@ -86,36 +82,25 @@ class MMDGAN(AdversarialModel):
         """Clip the encoder."""
         clip_weights(self.encoder, self.clip)
 
-    @staticmethod
-    def default_optimizer():
-        """RMSProp at 5e-5, the authors'."""
-        return keras.optimizers.RMSprop(5e-5, rho=0.99)
 
-
-class MMDGANGP(AdversarialModel):
+class MMDGANGP(WGANGP):
     """MMD GAN with a gradient penalty; the critic maps ``(n, ...)`` to vectors ``(n, k)``.
 
     Args:
       alphas: of the rational quadratic kernels that are summed.
-      penalty_weight: weight of the gradient penalty.
-      **options: those of `AdversarialModel`.
+      penalty_weight, **options: those of `WGANGP`.
 
     Raises:
-      ValueError: a critic of another shape or with batch normalisation; a setting out of range;
-        at ``fit``, a batch of 1.
+      ValueError: a setting out of range; at ``fit``, a batch of 1.
     """
 
     critic_kind = "vector"
-    log_names = ("critic_loss", "penalty", "generator_loss")
     couples_batch = True
     min_batch_size = 2
 
-    def __init__(self, generator, critic, alphas=(0.1, 1.0, 10.0), penalty_weight=1.0,
-                 critic_steps=5, **options):  # fmt: skip
-        super().__init__(generator, critic, critic_steps=critic_steps, **options)
+    def __init__(self, generator, critic, alphas=(0.1, 1.0, 10.0), penalty_weight=1.0, **options):
+        super().__init__(generator, critic, penalty_weight, **options)
         self.kernel = kernels.rational_quadratic(alphas)
-        self.penalty_weight = validate.non_negative("penalty_weight", penalty_weight)
-        penalties.refuse_batch_norm(critic)
 
     def mmd2(self, real_codes, fake_codes):
         return mmd2(real_codes, fake_codes, self.kernel, unbiased=True)
@@ -135,8 +120,3 @@ class MMDGANGP(AdversarialModel):
 
     def generator_loss(self, real, fake):
         return self.mmd2(self.critic(real, training=True), self.critic(fake, training=True))
-
-    @staticmethod
-    def default_optimizer():
-        """Adam at 1e-4 with momenta 0.5 and 0.9, the authors'."""
-        return keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)

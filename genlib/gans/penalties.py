@@ -1,8 +1,7 @@
-"""Penalties on the critic's gradient, shared by the variants that keep it smooth this way.
+"""Penalties on the critic's gradient.
 
 A *value* is a function that gives one number a sample, ``(n, ...) -> (n,)`` or ``(n, 1)``: often
-the critic itself. Each number may depend on its own sample only. Batch normalisation breaks
-that, and `refuse_batch_norm` says so before any training.
+the critic itself. Each number may depend on its own sample only: see `refuse_batch_norm`.
 """
 
 import tensorflow as tf
@@ -20,8 +19,7 @@ def gradient_penalty(value, real, fake, alpha, target=1.0):
       value: one number a sample.
       real, fake: ``(n, ...)``, of the same shape.
       alpha: ``(n,)``, one number for each *pair*, uniform in [0, 1]: a point on the straight line
-        between a real and a generated sample. A model draws it by its own ``random_uniform``, so
-        that a checkpoint can repeat it.
+        between a real and a generated sample.
       target: the norm that costs nothing.
 
     Source: Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3.

@@ -6,9 +6,8 @@ Its distance moves mass at the cost of a Bregman divergence, for a convex ``phi`
 ``E D_phi(x, y)`` over all couplings. ``phi = |x|^2`` gives ``W2^2``; ``phi = sum x log x`` gives,
 for positive data, the paper's KL cost.
 
-The paper trains WGAN's clipped critic and keeps ``phi`` for the theory and the clipping's shape: a
-heuristic. Here the critic is a pair of potentials ``u`` on real and ``v`` on generated samples,
-and both players share the entropically regularised dual
+The paper trains WGAN's clipped critic: a heuristic. Here the critic is a pair of potentials, ``u``
+on real and ``v`` on generated samples, and both players share the entropically regularised dual
 
 ``E u(x) + E v(y) - eps E [exp((u(x) + v(y) - D_phi(x, y)) / eps) - 1]``,
 
@@ -32,15 +31,11 @@ class RWGAN(AdversarialModel):
     """Relaxed WGAN; the critic maps ``(n, ...)`` to ``(n, 2)``: column 0 is ``u``, column 1 ``v``.
 
     Args:
-      phi: ``"squared"``, ``"kl"`` (all data must be positive, so let the generator end in a
-        softplus), or a convex, differentiable function from ``(n, d)`` to ``(n,)``; data of more
-        axes are flattened for it.
+      phi: ``"squared"``, ``"kl"`` (``fit`` raises ValueError unless the data and what the
+        generator makes are positive: let it end in a softplus), or a convex, differentiable
+        function from ``(n, d)`` to ``(n,)``; data of more axes are flattened for it.
       regularisation: eps, in units of the cost. A small one blurs less and trains less smoothly.
       **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: an unknown ``phi``; from ``fit``, before training: data, or what the generator
-        makes, not positive under "kl".
     """
 
     critic_kind = "pair"
@@ -72,14 +67,9 @@ class RWGAN(AdversarialModel):
         return self.dual(real, fake)
 
     def validate_data(self, data):
-        """As for all GANs; and ValueError under the KL cost for numbers that are not positive."""
+        """As for all GANs; x log x also needs positive data, and a generator of such."""
         if self.positive_only:
-            made = self.generator(tf.random.stateless_normal((256, self.latent_dim), (0, 0)))
-            for name, value in (("data", data), ("what generator makes", made)):
-                least = float(tf.reduce_min(value))
-                if not least > 0:
-                    raise ValueError(
-                        f"{name} must be positive under phi='kl', whose cost is x log x; "
-                        f"got {least:.4g}"
-                    )
+            latent = tf.random.stateless_normal((256, self.latent_dim), (0, 0))
+            validate.all_positive("data", data)
+            validate.all_positive("what generator makes", self.generator(latent))
         return super().validate_data(data)

@@ -2,11 +2,8 @@
 
 By Kantorovich and Rubinstein, ``W1(P, Q) = max over 1-Lipschitz f of E f(x) - E f(x~)``. The
 critic is ``f``; keeping its weights in the box ``[-clip, clip]`` keeps it K-Lipschitz for some K,
-so what it reaches is at most ``K W1``.
-
-The authors' code clips before each critic update and not after it, so that the update itself
-leaves the box; and it trains the critic 100 times before each of the first 25 generator updates
-and each 500th (here: ``authors_schedule=True``).
+so what it reaches is at most ``K W1``. (The authors' code clips before each critic update, not
+after it.)
 """
 
 import keras
@@ -21,7 +18,8 @@ class WGAN(AdversarialModel):
 
     Args:
       clip: half the side of the box that holds each of the critic's weights.
-      authors_schedule: 100 critic updates before the first 25 generator updates and each 500th.
+      authors_schedule: 100 critic updates before each of the first 25 generator updates and each
+        500th.
       **options: those of `AdversarialModel`.
     """
 

@@ -44,5 +44,5 @@ class WGANGP(AdversarialModel):
 
     @staticmethod
     def default_optimizer():
-        """Adam as in the authors' code."""
+        """Adam as in the authors' code, and that of those who took up the penalty."""
         return keras.optimizers.Adam(1e-4, beta_1=0.5, beta_2=0.9)

@@ -8,7 +8,7 @@
 
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from genlib import validate
 from genlib.widgets.explorer import Explorer, Scene, choice, log_slider, slider
@@ -19,51 +19,25 @@ __all__ = [
     "slider",
 ]  # fmt: skip
 
+#: Every explorer's name and the module that holds it, which is imported when it is first asked
+#: for: importing all lectures would take seconds, so they are read off the decorators.
+SCENES: dict[str, str] = {
+    name: f"genlib.lectures.{path.stem}"
+    for path in sorted((Path(__file__).parents[1] / "lectures").glob("l[0-9]*.py"))
+    for name in re.findall(r'^@scene\("(\w+)"\)', path.read_text("utf-8"), re.M)
+}
+
+_kinds: dict[str, type[Scene]] = {}
+
 
 def scene(name: str):
     """Decorator: register a subclass of ``Scene`` as the explorer called ``name``."""
 
     def register(kind: type[Scene]) -> type[Scene]:
-        SCENES._known[name] = kind
+        SCENES[name], _kinds[name] = kind.__module__, kind
         return kind
 
     return register
-
-
-class _Scenes(Mapping):
-    """Scene classes by name; a lecture is imported when one of its explorers is first asked for."""
-
-    def __init__(self):
-        self._known: dict[str, type[Scene]] = {}
-
-    def lecture_of(self, name: str) -> str:
-        """Return the slug of the lecture that holds an explorer; KeyError if none does."""
-        return self._places()[name]
-
-    def __getitem__(self, name: str) -> type[Scene]:
-        if name not in self._known:
-            importlib.import_module(f"genlib.lectures.l{self.lecture_of(name)}")
-        return self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._places(), *self._known}))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def _places(self) -> dict[str, str]:
-        """Explorer to lecture, read off the decorators: importing them all would take seconds."""
-        plan = importlib.import_module("genlib.lectures")
-        sources = {slug: plan.source_of(slug) for slug in plan.SLUGS}
-        return {
-            name: slug
-            for slug, path in sources.items()
-            if path.exists()
-            for name in re.findall(r'^@scene\("(\w+)"\)', path.read_text("utf-8"), re.M)
-        }
-
-
-SCENES = _Scenes()
 
 
 def explore(name: str, **start) -> Explorer:
@@ -71,4 +45,5 @@ def explore(name: str, **start) -> Explorer:
 
     Raises ValueError for a name not in ``SCENES``, or a control or value it does not accept.
     """
-    return Explorer(SCENES[validate.choice("name", name, SCENES)](), **start)
+    importlib.import_module(SCENES[validate.choice("name", name, SCENES)])
+    return Explorer(_kinds[name](), **start)

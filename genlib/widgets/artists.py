@@ -1,8 +1,7 @@
 """Moving artists: what ``stage`` makes once and ``update`` moves.
 
-All are born animated, and that is how the explorer knows them: ``stage`` returns nothing, and an
-artist made or removed later needs no word either. They are drawn by ``zorder``, and within it axes
-by axes in the order in which they were made. Each has one verb::
+All are born animated, and that is how the explorer knows them. They are drawn by ``zorder``, and
+within it axes by axes in the order in which they were made. Each has one verb::
 
     left, right = fig.subplots(1, 2)
     panel(left, "Densities", ("x", -8, 8), ("density", 0, 1.6))     # still: title, x, y
@@ -39,15 +38,11 @@ from genlib.plots import COLORS
 
 
 def moving(artist):
-    """Mark an artist, or all artists of a container or list, as moving; returns what it was given.
-
-    Raises TypeError for what is no artist.
-    """
+    """Mark an artist, or all artists of a container or list, as moving; return what was given."""
     if isinstance(artist, Artist):
         artist.set_animated(True)
         return artist
-    parts = artist.get_children() if hasattr(artist, "get_children") else artist
-    for part in parts:
+    for part in artist.get_children() if hasattr(artist, "get_children") else artist:
         moving(part)
     return artist
 
@@ -62,8 +57,7 @@ class Curve(Line2D):
 
 def curve(ax, role: str, **style) -> Curve:
     """Return a line that ``move(xs, ys)`` draws."""
-    line = Curve([], [], color=COLORS.get(role, role), **style)
-    return moving(ax.add_line(line))
+    return moving(ax.add_line(Curve([], [], color=COLORS.get(role, role), **style)))
 
 
 def dot(ax, role: str, size: float = 9, marker: str = "o", **style) -> Curve:
@@ -98,10 +92,8 @@ class Words(Text):
 
 def words(ax, role: str, text: str = "", **style) -> Words:
     """Return a text in the manner of ``plots.label`` for ``move(x, y)``; dear, 0.2 ms a letter."""
-    style = plots.LABEL | style
-    return moving(
-        ax.add_artist(Words(0, 0, text, color=COLORS.get(role, role), clip_on=False, **style))
-    )
+    style = plots.LABEL | {"color": COLORS.get(role, role), "clip_on": False} | style
+    return moving(ax.add_artist(Words(0, 0, text, **style)))
 
 
 class Density(NamedTuple):
@@ -130,10 +122,9 @@ def strokes(ax, role: str = "mixture", **style) -> LineCollection:
 
 
 def image(ax, extent=None, **style) -> AxesImage:
-    """Return a picture over ``extent`` = (left, right, low, high), for ``set_data(rows)``.
+    """Return a picture over ``extent`` = (left, right, low, high), for ``set_data(rows)``, upwards.
 
-    Its first row is the lowest. ``style`` must set the colours' range, ``vmin`` and ``vmax`` or
-    ``norm``: the data come later.
+    ``style`` must set the range of colours, ``vmin`` and ``vmax`` or ``norm``: the data come later.
     """
     return moving(ax.imshow([[0]], origin="lower", aspect="auto", extent=extent, **style))
 
@@ -149,9 +140,7 @@ def panel(ax, title: str = "", x="", y="", **more):
     ax.set(**more)
     for side, spec in (("x", x), ("y", y)):
         label, *limits = [spec] if isinstance(spec, str) else spec
-        ax.set(**{f"{side}label": label})
-        if limits:
-            ax.set(**{f"{side}lim": limits})
+        ax.set(**{f"{side}label": label} | ({f"{side}lim": limits} if limits else {}))
     ax.set(title=title)
     return ax
 
@@ -159,8 +148,8 @@ def panel(ax, title: str = "", x="", y="", **more):
 def key(ax, x: float, y: float, named: Mapping[str, str], step: float = 0.09, **style) -> None:
     """Write each text of ``named``, text to role, in its colour, from the top down.
 
-    ``x``, ``y`` are shares of the axes' width and height, and a text stands on that side of them
-    where there is room, unless ``style`` says otherwise: ``ha``, ``va``, ``transform``.
+    ``x``, ``y`` are shares of the axes' width and height; a text stands on the side with more room
+    unless ``style`` says otherwise: ``ha``, ``va``, ``transform``.
     """
     sides = {"ha": "right" if x > 0.5 else "left", "va": "top" if y > 0.5 else "bottom"}
     style = {"transform": ax.transAxes} | sides | style

@@ -5,35 +5,35 @@ import numpy as np
 from genlib import plots
 from genlib.widgets.training_view import TrainingView
 
+_EXTENT = (-1.8, 1.8, -1.8, 1.8)  # left, right, low, high
 
-def points_view(points, surface, *, steps, every=1, curve="critic_loss", label=None, line=None,
-                extent=(-1.8, 1.8, -1.8, 1.8), alt) -> TrainingView:  # fmt: skip
+
+def points_view(points, surface, *, steps, curve="critic_loss", label=None, line=None,
+                alt) -> TrainingView:  # fmt: skip
     """Return a callback that draws real and generated points over a surface, and one curve.
 
     Args:
       points: real points ``(n, 2)``; 400 of them are drawn.
-      surface: ``(model, points (n, 2)) -> (n,)``, what the critic thinks of each place, high where
-        it would have the generator go; None for a variant without a critic.
+      surface: ``(model, points (n, 2)) -> (n,)``, high where the critic would have the generator
+        go; None for a variant without a critic.
       steps: generator steps an epoch, for the titles.
-      every: draw after so many epochs.
       curve, label: a name of the model's logs, and what to write beside its axis.
       line: a value to mark on the curve's axis, or None.
-      extent: (left, right, low, high) of the picture.
       alt: what the last picture shows.
     """
 
     def draw(fig, model, epoch, logs):
         left, right = fig.subplots(1, 2, width_ratios=[1, 1.3])
         if surface is not None:
-            values = plots.on_grid(lambda xy: surface(model, xy), extent, 60)[-1]
+            values = plots.on_grid(lambda xy: surface(model, xy), _EXTENT, 60)[-1]
             middle, reach = np.median(values), np.ptp(values) / 2 or 1.0
             style = {"cmap": plots.BELIEF, "vmin": middle - reach, "vmax": middle + reach}
-            left.imshow(values, origin="lower", extent=extent, interpolation="bilinear", **style)
+            left.imshow(values, origin="lower", extent=_EXTENT, interpolation="bilinear", **style)
             left.grid(False)
         plots.samples(left, points[:400], "real", size=5)
         made = model.sample(400, seed=1, averaged=model.ema is not None and epoch > 0)
         plots.samples(left, made, "generated", size=5)
-        left.set(xlim=extent[:2], ylim=extent[2:], title=f"after {steps * epoch:,} steps")
+        left.set(xlim=_EXTENT[:2], ylim=_EXTENT[2:], title=f"after {steps * epoch:,} steps")
         values = model.history.history.get(curve, [])
         done = steps * np.arange(1, 1 + len(values))
         right.plot(done, values, color=plots.COLORS["critic"])
@@ -42,11 +42,11 @@ def points_view(points, surface, *, steps, every=1, curve="critic_loss", label=N
         right.set(xlabel="generator step", ylabel=label or curve.replace("_", " "))
         right.set_xlim(0, steps * model.history.params["epochs"])
 
-    return TrainingView(draw, every, alt=alt)
+    return TrainingView(draw, alt=alt)
 
 
-def digits_view(digits, *, steps, every=1, alt) -> TrainingView:
-    """Return a callback that draws sixty real digits ``(n, h, w, c)`` beside sixty generated."""
+def digits_view(digits, *, steps, alt) -> TrainingView:
+    """Return a callback that draws sixty real pictures ``(n, h, w, c)`` and sixty generated."""
 
     def draw(fig, model, epoch, logs):
         fig.get_layout_engine().set(wspace=0.12)
@@ -57,4 +57,4 @@ def digits_view(digits, *, steps, every=1, alt) -> TrainingView:
         plots.images(right, made, columns=10)
         right.set_title(f"generated, after {steps * epoch:,} steps")
 
-    return TrainingView(draw, every, alt=alt, size=(9.6, 3.4))
+    return TrainingView(draw, alt=alt, size=(9.6, 3.4))

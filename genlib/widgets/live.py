@@ -1,7 +1,7 @@
 """What lives on a page, and when it is freed.
 
-ipywidgets keeps every widget until it is closed. So what is made of widgets closes them when it is
-dropped, and once a page shows it, when its cell is run again.
+ipywidgets keeps every widget until it is closed: so they are closed when their owner is dropped, or
+once a page shows it, when its cell is run again.
 """
 
 import io
@@ -30,12 +30,11 @@ class Live:
         self._free = weakref.finalize(self, _close_all, widget)
         self._free.atexit = False
         cell, run = _running_cell()
-        if cell is None:
-            return
-        if _made.get(cell, (run,))[0] != run:
+        if cell and _made.get(cell, (run,))[0] != run:
             for old in list(_made.pop(cell)[1]):
                 old.close()
-        _made.setdefault(cell, (run, weakref.WeakSet()))[1].add(self)
+        if cell:
+            _made.setdefault(cell, (run, weakref.WeakSet()))[1].add(self)
 
     def close(self) -> None:
         """Take it off the page and free its memory; its last picture can still be displayed."""

@@ -18,33 +18,23 @@ _STRIP = 1000  # pixels across the strip of frames that a notebook stores
 
 
 class TrainingView(keras.callbacks.Callback):
-    """Draw a picture at the start of training and after every ``every`` epochs.
+    """Draw a picture at the start of training, after every ``every`` epochs and at the end.
 
-    ``draw(fig, model, epoch, logs)`` draws into ``fig``, which is empty each time; ``epoch`` counts
-    the epochs done, from 0. The notebook stores the last picture, with ``alt`` as its text.
-    The frames stay in ``frames`` as ``(epoch, PNG bytes)``, at most ``keep`` of them (then every
-    second one is dropped), and ``replay()`` shows them again under a slider.
+    ``draw(fig, model, epoch, logs)`` draws into an empty ``fig``; ``epoch`` counts those done, from
+    0. The notebook stores the last picture, with ``alt`` as its text. ``frames`` holds them as
+    ``(epoch, PNG bytes)``, at most ``keep`` (then every second one is dropped), and ``replay()``
+    shows them again under a slider.
     """
 
-    def __init__(
-        self,
-        draw: Callable,
-        every: int = 1,
-        *,
-        alt: str,
-        size: tuple[float, float] = (9.2, 3.8),
-        keep: int = 100,
-    ):
+    def __init__(self, draw: Callable, every=1, *, alt: str, size=(9.2, 3.8), keep=100):
         super().__init__()
-        self.draw = draw
-        self.every = validate.count("every", every)
+        self.draw, self.every = draw, validate.count("every", every)
         self.keep = validate.count("keep", keep, minimum=2)
         self.alt = plots.check_alt(alt)
         self.frames: list[tuple[int, bytes]] = []
         with plots.style():
             self._fig = Figure(figsize=size, dpi=100, layout="constrained")
             self._canvas = FigureCanvasAgg(self._fig)
-        self._handle = None
 
     def on_train_begin(self, logs=None):
         self.frames, self._handle = [], None
@@ -56,7 +46,7 @@ class TrainingView(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         done = self.params["epochs"]
-        if self.frames[-1][0] < done and done % self.every:
+        if done % self.every:
             self._show(done, logs)
         self._send(small=True)  # the picture that the notebook will store
 
@@ -84,10 +74,7 @@ class TrainingView(keras.callbacks.Callback):
 
 
 class Replay(Live):
-    """Frames ``(epoch, PNG bytes)`` under a slider, the last one first.
-
-    A notebook stores four of them side by side.
-    """
+    """Frames ``(epoch, PNG bytes)`` under a slider; a notebook stores four side by side."""
 
     def __init__(self, frames: list[tuple[int, bytes]], alt: str):
         if not frames:
@@ -97,11 +84,10 @@ class Replay(Live):
             options=[(str(epoch), i) for i, (epoch, _) in enumerate(self.frames)],
             value=len(self.frames) - 1,
             description="after epoch",
-            layout=widgets.Layout(width="480px"),
+            layout={"width": "480px"},
         )
         self.slider.style.description_width = "initial"
-        self.image = widgets.Image(value=self.png, format="png")
-        self.image.layout.max_width = "100%"
+        self.image = widgets.Image(value=self.png, format="png", layout={"max_width": "100%"})
         self.slider.observe(weakly(self._slid), "value")
         self._go_live(widgets.VBox([self.slider, self.image]))
 
@@ -116,19 +102,16 @@ class Replay(Live):
     def _repr_mimebundle_(self, include=None, exclude=None):
         return self._bundle(self.strip(), f"From the first frame to the last. {self.alt}")
 
-    def strip(self, most: int = 4) -> bytes:
-        """Return up to ``most`` frames, first to last, as one PNG: the film for a still page."""
-        chosen = np.unique(np.linspace(0, len(self.frames) - 1, most).round().astype(int))
-        pictures = [Image.open(io.BytesIO(self.frames[i][1])) for i in chosen]
+    def strip(self) -> bytes:
+        """Return up to four frames, first to last, as one PNG: the film for a still page."""
+        chosen = np.unique(np.linspace(0, len(self.frames) - 1, 4).round().astype(int))
+        pictures = [Image.open(io.BytesIO(self.frames[i][1])).convert("RGB") for i in chosen]
         columns = 2 if pictures[0].width > pictures[0].height else len(pictures)
-        width, height = (
-            side * _STRIP // (columns * pictures[0].width) for side in pictures[0].size
+        size = [side * _STRIP // (columns * pictures[0].width) for side in pictures[0].size]
+        page = Image.new(
+            "RGB", (columns * size[0], -(-len(pictures) // columns) * size[1]), "white"
         )
-        rows = -(-len(pictures) // columns)
-        page = Image.new("RGB", (columns * width, rows * height), "white")
         for place, picture in enumerate(pictures):
-            corner = (place % columns * width, place // columns * height)
-            page.paste(
-                picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), corner
-            )
+            corner = (place % columns * size[0], place // columns * size[1])
+            page.paste(picture.resize(size, Image.Resampling.LANCZOS), corner)
         return plots.encode(np.asarray(page), small=True)
