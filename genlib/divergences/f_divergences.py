@@ -10,7 +10,7 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from genlib.divergences import _quadrature, gaussian
+from genlib.divergences import gaussian
 from genlib.divergences._estimate import Pair, draw, mean_and_stderr, root
 from genlib.divergences._measure import LOG_ZERO, safe_log
 from genlib.divergences.roots import safe_sqrt
@@ -165,12 +165,14 @@ def _evaluate(pair, integrand, gaussian_form, monte_carlo, finish=tf.identity, *
     def quadrature():
         if pair.apart:
             return None
-        if integrand is _total_variation:
-            grid = pair.line.split_at_turns(lambda grid: grid.log_p - grid.log_q)
-        else:
-            grid = pair.line.refined(lambda grid: integrand(grid.log_p, grid.log_q))
-        parts = integrand(grid.log_p, grid.log_q), integrand(grid.atoms_p, grid.atoms_q)
-        return finish(_quadrature.total(grid, *parts, bounded=bounded))
+
+        def parts(grid):
+            return integrand(grid.log_p, grid.log_q)
+
+        kinks = (lambda grid: grid.log_p - grid.log_q) if integrand is _total_variation else None
+        grid = pair.line.refined(parts, turns=kinks)
+        value = tf.reduce_sum(parts(grid)) if bounded else grid.total(parts(grid))
+        return finish(value)
 
     return pair.evaluate(closed_form, quadrature, None if pair.apart else monte_carlo, **options)
 

@@ -43,7 +43,7 @@ def wasserstein_1d(x, y, order=1, x_weights=None, y_weights=None):
     middles = levels - widths / 2
     gaps = tf.abs(_step(x, levels_x, middles) - _step(y, levels_y, middles))
     # A step that rounding alone has made must not count: a high order would see nothing else.
-    rounding = np.finfo(np.float64).eps * tf.cast(tf.size(levels), tf.float64)
+    rounding = np.finfo(np.float64).eps * tf.cast(tf.size(levels) if order > 1 else 0, tf.float64)
     return power_mean(gaps, order, tf.cast(tf.where(widths > rounding, widths, 0), gaps.dtype))
 
 
