@@ -200,7 +200,7 @@ def quantiles(dist):
 
 
 def _image(bijector, end):
-    """Return the image of an end of a support; its gradient is 0 where one of the two is infinite."""
+    """Return the image of an end of a support, whose gradient is not spoiled by infinity."""
     fixed = tf.stop_gradient(bijector.forward(end))
     known = tf.math.is_finite(fixed)
     end = tf.where(tf.math.is_finite(end), end, tf.stop_gradient(end))  # exp(-inf) + shift

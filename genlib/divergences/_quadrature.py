@@ -1,10 +1,10 @@
 """Two measures on one grid of the line: Gauss-Legendre panels, of which an atom is one of width 0.
 
 The line is cut at the ends of all supports, at a median, and half-way between two of these. Each
-piece has one such end, and a coordinate y: ``x = end + side * scale * exp(side * y)``, where side is
-1 to the right of the end and -1 to its left. Heavy tails and singular ends are smooth in y, and
-points move with the ends, so that gradients are right. On a grid both measures are log-masses, the
-quadrature's weights included.
+piece has one such end and a coordinate y: ``x = end + side * scale * exp(side * y)``, with side 1
+to the right of the end and -1 to its left. Heavy tails and singular ends are smooth in y, and
+points move with the ends, so that gradients are right. On a grid both measures are log-masses,
+the quadrature's weights included.
 """
 
 import math
@@ -201,7 +201,8 @@ class Line:
         # Between two of these levels, of either tail, both quantile functions are smooth in log u.
         ladder = tf.constant(np.r_[_LADDER, 0.5])
         cuts = [tf.concat([*both, ladder], 0) for both in ((p.left, q.left), (p.right, q.right))]
-        cuts = tf.math.log(tf.sort(tf.clip_by_value(cuts, _LADDER[0], 0.5)))
+        cuts = tf.sort(tf.clip_by_value(cuts, _LADDER[0], 0.5))
+        cuts = tf.math.log(tf.stop_gradient(cuts))
         wide = cuts[:, 1:] > cuts[:, :-1]
         lower = tf.boolean_mask(tf.broadcast_to([[True], [False]], tf.shape(wide)), wide)
         a, b = (tf.boolean_mask(t, wide)[:, None] for t in (cuts[:, :-1], cuts[:, 1:]))

@@ -31,21 +31,13 @@ def kl(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     """
     pair = Pair(p, q)
 
-    def registered():
-        if pair.gaussians:
-            return gaussian.kl(*pair.gaussians[0], *pair.gaussians[1])
-        try:
-            return tfd.kl_divergence(pair.p.dist, pair.q.dist)
-        except NotImplementedError:
-            return None
-
     def monte_carlo(n, seed):
         x, weights = draw(pair.p, n, seed)
         log_p, log_q = pair.log_ratio_parts(x)
         ratio = tf.where(log_q <= LOG_ZERO, tf.constant(math.inf, x.dtype), log_p - log_q)
         return mean_and_stderr(weights * ratio)
 
-    return _evaluate(pair, _kl, registered, monte_carlo,
+    return _evaluate(pair, _kl, gaussian.kl, monte_carlo,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -82,17 +74,13 @@ def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, retur
     """
     pair = Pair(p, q)
 
-    def both_gaussian():
-        parts = pair.gaussians
-        return gaussian.hellinger_squared(*parts[0], *parts[1]) if parts else None
-
     def monte_carlo(n, seed):
         integrand = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
         estimate = integrand(n, seed)
         return estimate if squared else root(*estimate)
 
     finish = tf.identity if squared else safe_sqrt
-    return _evaluate(pair, _hellinger_squared, both_gaussian, monte_carlo, finish,
+    return _evaluate(pair, _hellinger_squared, gaussian.hellinger_squared, monte_carlo, finish,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -104,16 +92,12 @@ def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     """
     pair = Pair(p, q)
 
-    def both_gaussian():
-        parts = pair.gaussians
-        return gaussian.chi2(*parts[0], *parts[1]) if parts else None
-
     def monte_carlo(n, seed):
         x, weights = draw(pair.q, n, seed)
         log_p, log_q = pair.log_ratio_parts(x)
         return mean_and_stderr(weights * tf.math.expm1(log_p - log_q) ** 2)
 
-    return _evaluate(pair, _chi2, both_gaussian, monte_carlo,
+    return _evaluate(pair, _chi2, gaussian.chi2, monte_carlo,
                      method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
 
 
@@ -154,13 +138,14 @@ def _evaluate(pair, integrand, gaussian_form, monte_carlo, finish=tf.identity, *
             _, log_p, log_q = pair.atoms
             return finish(tf.reduce_sum(integrand(log_p, log_q)))
         if pair.apart:  # each is a null set of the other
-            none, one = (
-                tf.constant([LOG_ZERO, 0.0], tf.float64),
-                tf.constant([0.0, LOG_ZERO], tf.float64),
-            )
-            return finish(tf.reduce_sum(integrand(none, one)))
-        value = gaussian_form() if gaussian_form else None
-        return value if value is None else finish(value)
+            none_one = tf.constant([LOG_ZERO, 0.0], tf.float64)
+            return finish(tf.reduce_sum(integrand(none_one, none_one[::-1])))
+        if gaussian_form and pair.gaussians:
+            return finish(gaussian_form(*pair.gaussians[0], *pair.gaussians[1]))
+        try:
+            return tfd.kl_divergence(pair.p.dist, pair.q.dist) if integrand is _kl else None
+        except NotImplementedError:
+            return None
 
     def quadrature():
         if pair.apart:

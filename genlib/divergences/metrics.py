@@ -137,11 +137,9 @@ def mmd(
         def u_statistic(block):
             x, a, y, b = block
             off = (1 - tf.eye(size, dtype=tf.float64)) / (size * (size - 1))
-            within = kernel(x, x) * off * a * tf.transpose(a) + kernel(
-                y, y
-            ) * off * b * tf.transpose(b)
+            within = kernel(x, x) * a * tf.transpose(a) + kernel(y, y) * b * tf.transpose(b)
             across = kernel(x, y) * a * tf.transpose(b)
-            return tf.reduce_sum(within) - 2 * tf.reduce_mean(across)
+            return tf.reduce_sum(within * off) - 2 * tf.reduce_mean(across)
 
         @tf.function(autograph=False)  # an eager map would take a millisecond a block
         def every_block():
