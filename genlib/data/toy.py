@@ -1,9 +1,8 @@
 """2-D densities to learn on: each knows its exact ``log_prob`` and can be sampled.
 
-Every one of them *is* a mixture with finitely many simple components. For ``moons`` and
-``swiss_roll``, curves blurred by Gaussian noise, that is the definition and not an approximation:
-equally weighted Gaussians stand along the curve, at most one ``scale`` apart, which is too close
-for the eye (or a network) to tell them from a continuous stroke.
+Each *is* a mixture of finitely many simple components. For the curves ``moons`` and ``swiss_roll``
+that is the definition, no approximation: equal Gaussians stand along the curve, at most one
+``scale`` apart, too close to tell from a continuous stroke.
 """
 
 import inspect
@@ -37,9 +36,8 @@ def toy(name: str, **params) -> tfd.Distribution:
     make = _TOYS[validate.choice("name", name, _TOYS)]
     accepted = inspect.signature(make).parameters
     for unknown in sorted(set(params) - set(accepted)):
-        raise ValueError(
-            f"toy({name!r}) has no parameter {unknown!r}; it accepts {', '.join(accepted)}"
-        )
+        known = ", ".join(accepted)
+        raise ValueError(f"toy({name!r}) has no parameter {unknown!r}; it accepts {known}")
     return make(**params)
 
 

@@ -67,13 +67,13 @@ class Measure:
         self.event_shape = dist.event_shape
         self.dist = _on_line(_in_float64(dist))
         self.scalar = self.dist.event_shape.rank == 0
-        leaves = _leaves(self.dist, tf.zeros([], tf.float64))
-        self.discrete = [leaf for leaf in leaves if _is_discrete(leaf.dist, self.title)]
-        self.continuous = [
-            leaf._replace(ends=support(leaf.dist) if self.scalar else None)
-            for leaf in leaves
-            if not any(leaf is d for d in self.discrete)
-        ]
+        self.discrete, self.continuous = [], []
+        for leaf in _leaves(self.dist, tf.zeros([], tf.float64)):
+            if _is_discrete(leaf.dist, self.title):
+                self.discrete.append(leaf)
+            else:
+                ends = support(leaf.dist) if self.scalar else None
+                self.continuous.append(leaf._replace(ends=ends))
         exact = [d for d in (dist, *(leaf.dist for leaf in self.discrete))
                  if d.dtype.is_integer and not isinstance(d, _INDICES)]  # fmt: skip
         self.result_dtype = tf.float64 if dist.dtype == tf.float64 or exact else tf.float32
@@ -380,11 +380,10 @@ def _log_density(leaf, x):
     if leaf.ends:
         low, high = (tf.stop_gradient(end) for end in leaf.ends)
         inside = (at > low) & (at < high)
-        left = tf.where(
-            tf.math.is_finite(low), low, tf.where(tf.math.is_finite(high), high - 2, -1)
-        )
-        right = tf.where(tf.math.is_finite(high), high, left + 2)
-        at = tf.where(inside, at, (left + right) / 2)
+        left = tf.where(tf.math.is_finite(low), low, high - 2)
+        right = tf.where(tf.math.is_finite(high), high, low + 2)
+        middle = (left + right) / 2
+        at = tf.where(inside, at, tf.where(tf.math.is_finite(middle), middle, 0))
     log_prob = tf.cast(dist.log_prob(tf.cast(at, dist.dtype)), tf.float64)
     log_prob = tf.where(inside & tf.math.is_finite(log_prob), log_prob + leaf.log_weight, LOG_ZERO)
     return tf.reshape(log_prob, [tf.shape(x)[0], -1])

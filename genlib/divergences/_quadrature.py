@@ -279,12 +279,9 @@ def common_atoms(p, q):
     values = tf.concat([x, y], 0)
     if values.shape[0] == 0:
         return values[:, 0], log_p, log_q
-    if values.shape[1] == 1:
-        points, index = tf.unique(values[:, 0])
-    else:
-        points, index = tf.raw_ops.UniqueV2(x=values, axis=[0])
+    unique, index = tf.raw_ops.UniqueV2(x=values, axis=[0])
     # A value listed by hand keeps its gradient.
-    count, split = tf.shape(points)[0], tf.shape(x)[0]
+    count, split = tf.shape(unique)[0], tf.shape(x)[0]
     first = tf.math.unsorted_segment_min(tf.range(tf.size(index)), index, count)
     points = tf.gather(values, first)
     points = points[:, 0] if values.shape[1] == 1 else points
