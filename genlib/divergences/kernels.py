@@ -1,6 +1,5 @@
 """Kernels: callables ``k(x, y)`` from ``(n, d)`` and ``(m, d)`` to the ``(n, m)`` Gram matrix."""
 
-
 import numpy as np
 import tensorflow as tf
 

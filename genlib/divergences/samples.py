@@ -6,7 +6,6 @@ complex, masked or of another dimension.
 """
 
 import os
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -162,28 +161,26 @@ def mmd2(x, y, kernel=None, unbiased=True, return_stderr=False):
     xx, yy = (_gram_rows(kernel, z, z, True, return_stderr) for z in (x, y))
     xy = _gram_rows(kernel, x, y, False, return_stderr)
     n, m = (tf.cast(tf.shape(z)[0], x.dtype) for z in (x, y))
-    value = _within(xx, n, unbiased) + _within(yy, m, unbiased) - 2 * tf.reduce_sum(xy.sums) / n / m
+    value = (
+        _within(xx, n, unbiased) + _within(yy, m, unbiased) - 2 * tf.reduce_sum(xy[:, 0]) / n / m
+    )
     if not return_stderr:
         return value
     return value, _mmd2_stderr(xx, yy, xy, _gram_rows(kernel, y, x, False, True))
 
 
-class _GramRows(NamedTuple):
-    """What is kept of each row of a Gram matrix, all (n,)."""
-
-    sums: tf.Tensor  # within a sample, without the row's own entry
-    squares: tf.Tensor  # likewise, of the squared entries
-    own: tf.Tensor  # within a sample the entry on the diagonal, else 0
-
-
 def _gram_rows(kernel, x, y, within, squares):
-    """Return the `_GramRows` of ``kernel(x, y)``, made in blocks where the whole is large."""
+    """Return (n, 3): each row's sum in ``kernel(x, y)``, that of squares, and its own entry.
+
+    ``within`` a sample that is the entry on the diagonal, which both sums leave out. A large matrix
+    is made in blocks.
+    """
 
     def block(part, y, index):
         gram = kernels.gram(kernel, part, y)
         own = tf.gather(gram, index, axis=1, batch_dims=1) if within else tf.zeros_like(gram[:, 0])
         square = tf.reduce_sum(gram**2, 1) - own**2 if squares else tf.zeros_like(own)
-        return _GramRows(tf.reduce_sum(gram, 1) - own, square, own)
+        return tf.stack([tf.reduce_sum(gram, 1) - own, square, own], 1)
 
     n, m = x.shape[0], y.shape[0]
     slices = [] if None in (n, m) else memory.slices(n, m)
@@ -195,17 +192,17 @@ def _gram_rows(kernel, x, y, within, squares):
     made = tf.map_fn(
         lambda index: block(tf.gather(x, index), y, index),
         index,
-        fn_output_signature=_GramRows(*(tf.TensorSpec([size], x.dtype) for _ in range(3))),
+        fn_output_signature=x.dtype,
         parallel_iterations=1,
     )
-    return _GramRows(*(tf.reshape(part, [-1])[:n] for part in made))
+    return tf.reshape(made, [-1, 3])[:n]
 
 
 def _within(rows, n, unbiased):
     """Return the mean of k over the pairs of one sample, those of a point with itself or not."""
     if unbiased:
-        return tf.reduce_sum(rows.sums) / (n * (n - 1))
-    return tf.reduce_sum(rows.sums + rows.own) / n**2
+        return tf.reduce_sum(rows[:, 0]) / (n * (n - 1))
+    return tf.reduce_sum(rows[:, 0] + rows[:, 2]) / n**2
 
 
 def _mmd2_stderr(xx, yy, xy, yx):
@@ -214,21 +211,20 @@ def _mmd2_stderr(xx, yy, xy, yx):
     At P = Q only the second-order ones remain: each is taken off the row means' variance, to
     which it contributes.
     """
-    dtype = xy.sums.dtype
-    n, m = (tf.cast(tf.size(rows.sums), tf.float64) for rows in (xx, yy))
-    xx, yy, xy, yx = (
-        _GramRows(*(tf.cast(t, tf.float64) for t in rows)) for rows in (xx, yy, xy, yx)
+    n, m = (tf.cast(tf.shape(rows)[0], tf.float64) for rows in (xx, yy))
+    (sums_xx, squares_xx), (sums_yy, squares_yy), (sums_xy, squares_xy), (sums_yx, _) = (
+        tf.unstack(tf.cast(rows[:, :2], tf.float64), axis=1) for rows in (xx, yy, xy, yx)
     )
-    mean_xx, mean_yy = xx.sums / tf.maximum(n - 1, 1), yy.sums / tf.maximum(m - 1, 1)
-    mean_xy, mean_yx = xy.sums / m, yx.sums / n
-    second_xx = _interaction(tf.reduce_sum(xx.squares + mean_xx**2) / n**2, mean_xx, mean_xx)
-    second_yy = _interaction(tf.reduce_sum(yy.squares + mean_yy**2) / m**2, mean_yy, mean_yy)
-    second_xy = _interaction(tf.reduce_sum(xy.squares) / (n * m), mean_xy, mean_yx)
+    mean_xx, mean_yy = sums_xx / tf.maximum(n - 1, 1), sums_yy / tf.maximum(m - 1, 1)
+    mean_xy, mean_yx = sums_xy / m, sums_yx / n
+    second_xx = _interaction(tf.reduce_sum(squares_xx + mean_xx**2) / n**2, mean_xx, mean_xx)
+    second_yy = _interaction(tf.reduce_sum(squares_yy + mean_yy**2) / m**2, mean_yy, mean_yy)
+    second_xy = _interaction(tf.reduce_sum(squares_xy) / (n * m), mean_xy, mean_yx)
     first_x = tf.math.reduce_variance(mean_xx - mean_xy) - second_xx / n - second_xy / m
     first_y = tf.math.reduce_variance(mean_yy - mean_yx) - second_yy / m - second_xy / n
     first = 4 * tf.maximum(first_x, 0) / n + 4 * tf.maximum(first_y, 0) / m
     second = 2 * second_xx / n**2 + 2 * second_yy / m**2 + 4 * second_xy / (n * m)
-    return tf.cast(tf.sqrt(first + second), dtype)
+    return tf.cast(tf.sqrt(first + second), xy.dtype)
 
 
 def _interaction(mean_square, row_means, column_means):
