@@ -58,7 +58,7 @@ class Pair:
         both = self.p.gaussian_mixture, self.q.gaussian_mixture
         return both if all(both) else None
 
-    def evaluate(self, closed_form, quadrature, monte_carlo, *, method, n, seed, return_stderr):
+    def evaluate(self, closed_form, quadrature, monte_carlo, method, n, seed, return_stderr):
         """Return the divergence as a scalar, or (value, stderr) if ``return_stderr``.
 
         ``closed_form()`` and ``quadrature()`` return a tensor, or None where that route does not

@@ -467,6 +467,4 @@ def _on_line(dist):
         return dist
     weights, means, covariances = (tf.concat(t, 0) for t in zip(*parts, strict=True))
     scales = tf.sqrt(covariances[:, 0, 0])
-    if weights.shape == (1,):
-        return tfd.Normal(means[0, 0], scales[0])
     return tfd.MixtureSameFamily(tfd.Categorical(probs=weights), tfd.Normal(means[:, 0], scales))

@@ -37,8 +37,7 @@ def kl(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
         ratio = tf.where(log_q <= LOG_ZERO, tf.constant(math.inf, x.dtype), log_p - log_q)
         return mean_and_stderr(weights * ratio)
 
-    return _evaluate(pair, _kl, gaussian.kl, monte_carlo,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return _evaluate(pair, _kl, gaussian.kl, monte_carlo, method, n, seed, return_stderr)
 
 
 def js(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -51,8 +50,7 @@ def js(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     def integrand(share):  # of p in p + q
         return math.log(2) + _x_log_x(share) + _x_log_x(1 - share)
 
-    return _evaluate(pair, _js, None, _symmetric(pair, integrand),
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return _evaluate(pair, _js, None, _symmetric(pair, integrand), method, n, seed, return_stderr)
 
 
 def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -61,9 +59,8 @@ def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=
     Arguments, result and errors as in `kl`.
     """
     pair = Pair(p, q)
-    monte_carlo = _symmetric(pair, lambda share: tf.abs(2 * share - 1))
-    return _evaluate(pair, _total_variation, None, monte_carlo,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    estimate = _symmetric(pair, lambda share: tf.abs(2 * share - 1))
+    return _evaluate(pair, _total_variation, None, estimate, method, n, seed, return_stderr)
 
 
 def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -74,14 +71,11 @@ def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, retur
     """
     pair = Pair(p, q)
 
-    def monte_carlo(n, seed):
-        integrand = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
-        estimate = integrand(n, seed)
-        return estimate if squared else root(*estimate)
-
-    finish = tf.identity if squared else safe_sqrt
-    return _evaluate(pair, _hellinger_squared, gaussian.hellinger_squared, monte_carlo, finish,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    estimate = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
+    closed_form = gaussian.hellinger_squared
+    found = _evaluate(pair, _hellinger_squared, closed_form, estimate, method, n, seed, True)
+    value, stderr = found if squared else root(*found)
+    return (value, stderr) if return_stderr else value
 
 
 def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -97,8 +91,7 @@ def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
         log_p, log_q = pair.log_ratio_parts(x)
         return mean_and_stderr(weights * tf.math.expm1(log_p - log_q) ** 2)
 
-    return _evaluate(pair, _chi2, gaussian.chi2, monte_carlo,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return _evaluate(pair, _chi2, gaussian.chi2, monte_carlo, method, n, seed, return_stderr)
 
 
 # Integrands. Adding q - p, whose integral is 0, to p log(p/q) makes it non-negative everywhere.
@@ -129,19 +122,19 @@ def _chi2(log_p, log_q):
     return (tf.exp(log_p - log_q / 2) - tf.exp(log_q / 2)) ** 2
 
 
-def _evaluate(pair, integrand, gaussian_form, monte_carlo, finish=tf.identity, **options):
+def _evaluate(pair, integrand, gaussian_form, monte_carlo, *options):
     """Offer the routes an f-divergence has."""
     bounded = integrand not in (_kl, _chi2)
 
     def closed_form():
         if pair.listed:
             _, log_p, log_q = pair.atoms
-            return finish(tf.reduce_sum(integrand(log_p, log_q)))
+            return tf.reduce_sum(integrand(log_p, log_q))
         if pair.apart:  # each is a null set of the other
             none_one = tf.constant([LOG_ZERO, 0.0], tf.float64)
-            return finish(tf.reduce_sum(integrand(none_one, none_one[::-1])))
+            return tf.reduce_sum(integrand(none_one, none_one[::-1]))
         if gaussian_form and pair.gaussians:
-            return finish(gaussian_form(*pair.gaussians[0], *pair.gaussians[1]))
+            return gaussian_form(*pair.gaussians[0], *pair.gaussians[1])
         try:
             return tfd.kl_divergence(pair.p.dist, pair.q.dist) if integrand is _kl else None
         except NotImplementedError:
@@ -156,10 +149,9 @@ def _evaluate(pair, integrand, gaussian_form, monte_carlo, finish=tf.identity, *
 
         kinks = (lambda grid: grid.log_p - grid.log_q) if integrand is _total_variation else None
         grid = pair.line.refined(parts, turns=kinks)
-        value = tf.reduce_sum(parts(grid)) if bounded else grid.total(parts(grid))
-        return finish(value)
+        return tf.reduce_sum(parts(grid)) if bounded else grid.total(parts(grid))
 
-    return pair.evaluate(closed_form, quadrature, None if pair.apart else monte_carlo, **options)
+    return pair.evaluate(closed_form, quadrature, None if pair.apart else monte_carlo, *options)
 
 
 def _symmetric(pair, integrand):

@@ -53,8 +53,7 @@ def wasserstein(p, q, order=1, *, method="auto", n=10_000, seed=None, return_std
             values.append(_transport(x, y, order))
         return mean_and_stderr(tf.stack(values))
 
-    return pair.evaluate(closed_form, quadrature, monte_carlo,
-                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return pair.evaluate(closed_form, quadrature, monte_carlo, method, n, seed, return_stderr)
 
 
 def cramer(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -94,8 +93,7 @@ def energy(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
         across = a * b * length(x - y) + a2 * b2 * length(x2 - y2)
         return mean_and_stderr(across - a * a2 * length(x - x2) - b * b2 * length(y - y2))
 
-    return pair.evaluate(closed_form, quadrature, monte_carlo,
-                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return pair.evaluate(closed_form, quadrature, monte_carlo, method, n, seed, return_stderr)
 
 
 def mmd(
@@ -112,14 +110,13 @@ def mmd(
     if not callable(kernel):
         raise ValueError(f"kernel must be a callable k(x, y) or None; got {kernel!r}")
     pair = Pair(p, q)
-    finish = tf.identity if squared else kernels.safe_sqrt
 
     def closed_form():
         if pair.listed:
-            return finish(_self_energy(*_signed(pair.atoms), kernel))
+            return _self_energy(*_signed(pair.atoms), kernel)
         parts = pair.gaussian_mixtures
         if parts and isinstance(kernel, kernels.rbf):
-            return finish(gaussian.mmd_squared(*parts, kernel.bandwidths))
+            return gaussian.mmd_squared(*parts, kernel.bandwidths)
         return None
 
     def quadrature():
@@ -127,7 +124,7 @@ def mmd(
         points, *log_masses = (tf.reshape(t, [-1]) for t in (grid.x, grid.log_p, grid.log_q))
         real = tf.maximum(*log_masses) > -40
         kept = [tf.boolean_mask(t, real) for t in (points, *log_masses)]
-        return finish(_self_energy(*_signed(kept), kernel))
+        return _self_energy(*_signed(kept), kernel)
 
     def monte_carlo(n, seed):
         blocks, size = n // 100, 100
@@ -145,11 +142,11 @@ def mmd(
         def every_block():
             return tf.map_fn(u_statistic, drawn, fn_output_signature=tf.float64)
 
-        estimate = mean_and_stderr(every_block())
-        return estimate if squared else root(*estimate)
+        return mean_and_stderr(every_block())
 
-    return pair.evaluate(closed_form, quadrature, monte_carlo,
-                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    found = pair.evaluate(closed_form, quadrature, monte_carlo, method, n, seed, True)
+    value, stderr = found if squared else root(*found)
+    return (value, stderr) if return_stderr else value
 
 
 def _transport(x, y, order, x_weights=None, y_weights=None):
