@@ -160,8 +160,7 @@ def median_heuristic(x, y) -> tf.Tensor:
     """
     pool = tf.concat([_some(z) for z in validate.pair(x, y)], 0)
     count = tf.shape(pool)[0]
-    pairs = tf.linalg.band_part(tf.ones([count, count], tf.bool), 0, -1)
-    pairs = tf.linalg.set_diag(pairs, tf.zeros([count], tf.bool))
+    pairs = tf.range(count)[:, None] < tf.range(count)
     ordered = tf.sort(tf.boolean_mask(distances(pool, pool), pairs))
     median = ordered[tf.shape(ordered)[0] // 2]
     return tf.stop_gradient(tf.where(tf.not_equal(median, 0), median, 1))
