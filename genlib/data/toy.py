@@ -134,10 +134,9 @@ def _mixture(components, k):
 
 
 class _Mixture(tfd.MixtureSameFamily):
-    """A mixture that takes what a learner gives: whole numbers as seeds, and any numbers as points.
+    """A mixture that takes whole numbers as seeds, and any numbers as points.
 
-    To TFP a whole number is the seed of a stream that moves on with each call, and only a pair
-    of numbers makes a draw repeatable. Its own ``log_prob`` refuses float64 and whole numbers.
+    To TFP only a pair of numbers makes a draw repeatable; its ``log_prob`` refuses float64.
     """
 
     def log_prob(self, value, name="log_prob", **kwargs):

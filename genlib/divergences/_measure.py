@@ -43,8 +43,8 @@ class Leaf(NamedTuple):
 class Measure:
     """A distribution on R or R^d: a weighted sum of leaves, each of them atoms or a density.
 
-    TypeError unless it is a ``tfd`` distribution; ValueError for a batch, for an event of rank
-    above 1, and (eagerly) for parameters that are not legal. ``name`` is for messages.
+    TypeError unless it is a ``tfd`` distribution; ValueError for a batch, an event of rank above 1
+    and (eagerly) illegal parameters. ``name`` is for messages.
     """
 
     def __init__(self, name, dist):

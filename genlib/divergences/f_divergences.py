@@ -70,7 +70,6 @@ def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, retur
     as 0. Other arguments, result and errors as in `kl`.
     """
     pair = Pair(p, q)
-
     estimate = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
     closed_form = gaussian.hellinger_squared
     found = _evaluate(pair, _hellinger_squared, closed_form, estimate, method, n, seed, True)
