@@ -28,12 +28,10 @@ class DigitScore(NamedTuple):
 def mode_coverage(samples, centers, radius: float) -> ModeCoverage:
     """Count the modes that ``samples`` (n, d) reach, among ``centers`` (k, d).
 
-    A sample is of high quality if it lies within ``radius`` (by custom three standard deviations
-    of a mode) of its nearest center; a mode counts when it has at least one such sample. True
-    samples of round Gaussians in 2-D reach 98.9 % at three standard deviations. ValueError for
-    empty or non-finite arrays, dimensions that differ, or a radius that is not positive.
-
-    Source: the protocol of PacGAN (Lin et al. 2018, arXiv:1712.04086).
+    A sample is of high quality if its nearest center lies within ``radius``, by custom three
+    standard deviations of a mode (true samples of round Gaussians in 2-D: 98.9 %); a mode counts
+    when it has one such sample. ValueError for empty or non-finite arrays, dimensions that differ,
+    or a radius that is not positive. The protocol of PacGAN (Lin et al. 2018, arXiv:1712.04086).
     """
     samples = validate.samples("samples", samples)
     centers = validate.samples("centers", centers)
@@ -48,16 +46,12 @@ def mode_coverage(samples, centers, radius: float) -> ModeCoverage:
 def class_scores(x) -> DigitScore:
     """Let a classifier read the 8x8 pictures ``x``, (n, 8, 8, 1) or (n, 8, 8), in [0, 1].
 
-    It was trained on the real digits (``images("digits")``, train) and on pictures that are none,
-    so it may answer "no digit". Compare a generator with what the same function says of
-
-    * the 359 real digits it never saw: 97.8 % read as digits, all ten of them (the ceiling);
-    * uniform noise, any plain grey, the mean of all digits: 0 %;
-    * noise that keeps each pixel's own histogram: 3 to 5 %;
-    * the average of two random digits: about 15 %; of two of the same class: 95 %.
-
-    It does not see variety within a class: ten fixed, clean digits would score 100 %. ValueError
-    for another shape, values outside [0, 1], NaN or no picture at all.
+    Trained on ``images("digits")`` and on pictures that are none, it may answer "no digit". Of the
+    359 real digits it never saw, 97.8 % are read as digits (the ceiling); of uniform noise, plain
+    grey or the mean digit 0 %; of noise with each pixel's own histogram 3 to 5 %; of averages of
+    two digits about 15 %, of two of one class 95 %. It does not see variety within a class: ten
+    clean digits would score 100 %. ValueError for another shape, values outside [0, 1], NaN or no
+    picture at all.
     """
     x = validate.numbers("x", x).numpy().astype(np.float32)
     if x.shape[1:] not in ((8, 8), (8, 8, 1)) or not len(x):
@@ -65,9 +59,8 @@ def class_scores(x) -> DigitScore:
     validate.unit_interval("x", x)
     label = _reader().predict(x.reshape(-1, 64))
     counts = np.bincount(label[label != _NO_DIGIT], minlength=10)
-    return DigitScore(
-        float(counts.sum() / len(x)), int(np.sum(counts >= max(1, len(x) / 100))), counts
-    )
+    classes = int(np.sum(counts >= max(1, len(x) / 100)))
+    return DigitScore(float(counts.sum() / len(x)), classes, counts)
 
 
 _NO_DIGIT = -1
@@ -91,14 +84,12 @@ def _no_digits(digits, n, rng):
     Both are needed: what a classifier was never shown it puts in some class or other.
     """
     pick = functools.partial(rng.integers, len(digits))
-    return np.concatenate(
-        [
-            rng.uniform(size=(n, 64)),  # noise
-            rng.uniform(size=(n, 64)) < rng.uniform(size=(n, 1)),  # black and white noise
-            np.tile(rng.uniform(size=(n // 4, 1)), 64),  # plain grey
-            rng.permuted(digits[pick(size=n)], axis=1),  # a digit's pixels in any order
-            rng.permuted(digits[pick(size=n)], axis=0),  # each pixel taken from another digit
-            digits[pick(size=(n // 2, 2))].mean(1),  # averages of digits
-            digits[pick(size=(n // 2, 4))].mean(1),
-        ]
-    )
+    kinds = [
+        rng.uniform(size=(n, 64)),  # noise
+        rng.uniform(size=(n, 64)) < rng.uniform(size=(n, 1)),  # black and white noise
+        np.tile(rng.uniform(size=(n // 4, 1)), 64),  # plain grey
+        rng.permuted(digits[pick(size=n)], axis=1),  # a digit's pixels in any order
+        rng.permuted(digits[pick(size=n)], axis=0),  # each pixel taken from another digit
+        *(digits[pick(size=(n // 2, k))].mean(1) for k in (2, 4)),  # averages of digits
+    ]
+    return np.concatenate(kinds)

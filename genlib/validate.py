@@ -47,9 +47,7 @@ def symbolic(value) -> bool:
 
 def finite(name: str, value):
     """Return ``value``; ValueError if it holds NaN or infinity (symbolic tensors pass)."""
-    if symbolic(value):
-        return value
-    bad = int(np.sum(~np.isfinite(np.asarray(value))))
+    bad = 0 if symbolic(value) else int(np.sum(~np.isfinite(np.asarray(value))))
     if bad:
         raise ValueError(f"{name} must be finite; got {bad} NaN or infinite value(s)")
     return value
@@ -58,21 +56,17 @@ def finite(name: str, value):
 def unit_interval(name: str, value):
     """Return ``value``; ValueError unless it is finite and lies in [0, 1] (symbols pass)."""
     finite(name, value)
-    if symbolic(value):
-        return value
-    array = np.asarray(value)
-    if array.size and (array.min() < 0 or array.max() > 1):
+    low, high = (0, 1) if symbolic(value) else (np.min(value, initial=0), np.max(value, initial=1))
+    if low < 0 or high > 1:
         raise ValueError(
-            f"{name} must be in [0, 1]; got values from {array.min():.4g} to {array.max():.4g}"
+            f"{name} must be in [0, 1]; got values from {np.min(value):.4g} to {np.max(value):.4g}"
         )
     return value
 
 
 def all_positive(name: str, value):
     """Return ``value``; ValueError unless all of it is above 0 (symbolic tensors pass)."""
-    if symbolic(value):
-        return value
-    least = np.asarray(value).min()
+    least = 1 if symbolic(value) else np.min(value)
     if not least > 0:
         raise ValueError(f"{name} must be positive everywhere; got values down to {least:.4g}")
     return value
@@ -95,10 +89,9 @@ def levels(name: str, value, count: int):
 
 
 def numbers(name: str, value) -> tf.Tensor:
-    """Return ``value`` as a float tensor: float32 stays, half precision becomes float32.
+    """Return ``value`` as a float tensor: float32 from float32 and half precision, else float64.
 
-    All else becomes float64, whole numbers too: float32 holds none above 2^24 exactly. ValueError
-    for complex numbers, masked values and what holds no numbers.
+    ValueError for complex numbers, masked values and what holds no numbers.
     """
     if tf.is_tensor(value):
         kind, given = value.dtype, value.dtype.name
@@ -122,8 +115,7 @@ def numbers(name: str, value) -> tf.Tensor:
 def samples(name: str, value) -> tf.Tensor:
     """Return ``value`` as a float tensor ``(n, d)``; a 1-D array is read as d = 1.
 
-    float32 stays float32, whole numbers become float64 (see `numbers`). ValueError if it is empty,
-    not 1-D or 2-D, not of real numbers, or holds NaN or infinity.
+    Precision as in `numbers`. ValueError if it is empty, not 1-D or 2-D, or not finite and real.
     """
     value = numbers(name, value)
     if value.shape.rank not in (1, 2):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 import genlib
@@ -357,6 +358,55 @@ def test_near_singular_pairs(name):
         assert far == pytest.approx(bounds[name], rel=1e-6)
 
 
+TAILS = {  # by SciPy's quadrature, or in closed form
+    "singular at both ends": ("kl", lambda: (tfd.Beta(0.1, 0.1), tfd.Uniform(0.0, 1.0)), 6.261126),
+    "singular at 0": ("js", lambda: (tfd.Gamma(0.02, 1.0), tfd.Gamma(0.04, 1.0)), 0.053853),
+    "no mean": ("kl", lambda: (tfd.StudentT(0.3, 0.0, 1.0), tfd.StudentT(0.5, 0.0, 1.0)), 0.115236),
+    "120 decades": ("js", lambda: (tfd.LogNormal(0.0, 10.0), tfd.LogNormal(10.0, 10.0)), 0.111421),
+    "an essential singularity": (
+        "kl",
+        lambda: (tfd.Exponential(1.0), tfd.InverseGamma(3.0, 1.0)),
+        math.inf,
+    ),
+    "a decreasing bijector": (
+        "kl",
+        lambda: (tfd.InverseGamma(3.0, 1.0), tfd.InverseGamma(3.0, 2.0)),
+        0.920558,
+    ),
+    "W1 without variance": (
+        "wasserstein",
+        lambda: (tfd.Pareto(1.5, 1.0), tfd.Pareto(1.5, 2.0)),
+        3.0,
+    ),
+    "W2 with little more": (
+        "wasserstein 2",
+        lambda: (tfd.StudentT(2.5, 0.0, 1.0), tfd.StudentT(2.5, 0.0, 2.0)),
+        2.236068,
+    ),
+    "W20": ("wasserstein 20", lambda: (tfd.Normal(0.0, 1.0), tfd.Normal(0.0, 2.0)), 2.759326),
+    "W2 of atoms and a density": (
+        "wasserstein 2",
+        lambda: (tfd.Bernoulli(probs=0.5), tfd.Uniform(0.0, 1.0)),
+        12**-0.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TAILS)
+def test_far_tails_and_narrow_ends(case):
+    name, pair, known = TAILS[case]
+    base, *order = name.split()
+    assert value(base, *pair(), *map(int, order)) == pytest.approx(known, rel=1e-5)
+
+
+def test_gradient_through_a_bijector_of_the_line():
+    scale, one = tf.Variable(1.3, dtype=tf.float64), normal(0.0, 1.0)
+    with tf.GradientTape() as tape:
+        found = dv.js(tfd.TransformedDistribution(one, tfb.Scale(scale)), one)
+    up, down = (value("js", normal(0.0, 1.3 + h), one) for h in (1e-4, -1e-4))
+    assert float(tape.gradient(found, scale)) == pytest.approx((up - down) / 2e-4, rel=1e-5)
+
+
 def test_discrete_meets_continuous():
     # W1(delta_a, P) = E|x - a|, and W2^2 = E (x - a)^2.
     p, q = tfd.Deterministic(f64(0.5)), normal(0.0, 1.0)
@@ -498,8 +548,6 @@ def test_float32_stays_float32_and_keeps_its_digits():
 
 
 def test_a_distribution_that_stays_in_float32():
-    from tensorflow_probability import bijectors as tfb
-
     log_normal = tfd.TransformedDistribution(tfd.Normal(0.0, 1.0), tfb.Exp())
     other = tfd.Gamma(2.0, 1.0)
     for name in ("kl", "js", "total_variation", "hellinger", "wasserstein", "energy"):

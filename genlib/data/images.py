@@ -21,18 +21,25 @@ _DOWNLOADS = {
         "mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
     },
     "fashion_mnist": {
-        "fashion-mnist/train-images-idx3-ubyte.gz": (
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
-        ),
-        "fashion-mnist/train-labels-idx1-ubyte.gz": (
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
-        ),
-        "fashion-mnist/t10k-images-idx3-ubyte.gz": (
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
-        ),
-        "fashion-mnist/t10k-labels-idx1-ubyte.gz": (
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
-        ),
+        f"fashion-mnist/{part}-ubyte.gz": digest
+        for part, digest in (
+            (
+                "train-images-idx3",
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            ),
+            (
+                "train-labels-idx1",
+                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            ),
+            (
+                "t10k-images-idx3",
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            ),
+            (
+                "t10k-labels-idx1",
+                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            ),
+        )
     },
     "cifar10": {  # Keras unpacks the archive anew at each call, so the archive is what counts
         "cifar-10-batches-py-target_archive": (
@@ -55,12 +62,10 @@ def images(name: str | os.PathLike, split: str = "train") -> tuple[np.ndarray, n
                   perhaps whole numbers ``y`` (n,), else all labels are -1
     ============= =========================================================================
 
-    ``split`` is "train", "test" or "all". The downloaded sets have their own split; the others are
-    split 80/20, each class in proportion, always in the same way. "all" is train, then test.
-
-    ValueError for an unknown name or split, or for a file whose content cannot be used;
-    FileNotFoundError for a missing file; ConnectionError if a download fails; OSError if a
-    downloaded file is damaged.
+    ``split`` is "train", "test" or "all", train and then test. The downloaded sets have their own;
+    the others are split 80/20, each class in proportion, always in the same way. ValueError for an
+    unknown name or split or an unusable file; FileNotFoundError for a missing file;
+    ConnectionError if a download fails; OSError if a downloaded file is damaged.
     """
     validate.choice("split", split, _SPLITS)
     name = os.fspath(name) if isinstance(name, os.PathLike) else name
@@ -74,12 +79,12 @@ def images(name: str | os.PathLike, split: str = "train") -> tuple[np.ndarray, n
         known = ", ".join(["digits", "mnist5k", *_DOWNLOADS])
         raise ValueError(f"name must be one of {known}, or the path of an .npz file; got {name!r}")
     parts = {"train": [train], "test": [test], "all": [train, test]}[split]
-    if split == "test" and not len(test[0]):
+    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    if not len(x):
         raise ValueError(
             f"split: {name} has no class of 3 pictures or more, so that a fifth of each makes "
             'no "test"; take "all"'
         )
-    x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return x, y.astype(np.int64)
 
 
@@ -116,16 +121,12 @@ def _unit(x, source):
         raise ValueError(f"{source}: x must be uint8, or floats in [0, 1]; got {x.dtype}")
     x = x[..., None] if x.ndim == 3 else x
     if x.ndim != 4 or 0 in x.shape:
-        raise ValueError(
-            f"{source}: x must have shape (n, h, w) or (n, h, w, c), none of them 0; "
-            f"got shape {x.shape}"
-        )
+        wanted = "shape (n, h, w) or (n, h, w, c), none of them 0"
+        raise ValueError(f"{source}: x must have {wanted}; got shape {x.shape}")
     validate.finite(f"{source}: x", x)
     if x.min() < 0 or x.max() > 1:
-        raise ValueError(
-            f"{source}: x must be uint8, or floats in [0, 1]; "
-            f"got floats from {x.min():.4g} to {x.max():.4g}"
-        )
+        found = f"floats from {x.min():.4g} to {x.max():.4g}"
+        raise ValueError(f"{source}: x must be uint8, or floats in [0, 1]; got {found}")
     return x.astype(np.float32)
 
 
@@ -147,10 +148,8 @@ def _own_file(path):
     x = _unit(arrays["x"], path)
     y = arrays.get("y", np.full(len(x), -1))
     if y.dtype.kind not in "iu" or y.shape != (len(x),):
-        raise ValueError(
-            f"{path}: y must be whole numbers of shape ({len(x)},); "
-            f"got {y.dtype} of shape {y.shape}"
-        )
+        found = f"{y.dtype} of shape {y.shape}"
+        raise ValueError(f"{path}: y must be whole numbers of shape ({len(x)},); got {found}")
     return x, y
 
 
@@ -167,8 +166,7 @@ def _downloaded(name):
         _refuse_damaged(name)
         # Keras turns urllib's errors into a bare Exception, and keeps them as its context.
         cause = error if isinstance(error, OSError) else error.__context__
-        network = (urllib.error.URLError, ConnectionError, TimeoutError)
-        if not isinstance(cause, network):
+        if not isinstance(cause, urllib.error.URLError | ConnectionError | TimeoutError):
             raise
         raise ConnectionError(
             f"{name} could not be downloaded ({error}). Without a network use the embedded "

@@ -1,9 +1,8 @@
 """2-D densities to learn on: each knows its exact ``log_prob`` and can be sampled.
 
-Every one of them *is* a mixture with finitely many simple components. For ``moons`` and
-``swiss_roll``, curves blurred by Gaussian noise, that is the definition and not an approximation:
-equally weighted Gaussians stand along the curve, at most one ``scale`` apart, which is too close
-for the eye (or a network) to tell them from a continuous stroke.
+Each *is* a mixture of finitely many simple components. For the curves ``moons`` and ``swiss_roll``
+that is the definition, no approximation: equal Gaussians stand along the curve, at most one
+``scale`` apart, too close to tell from a continuous stroke.
 """
 
 import inspect
@@ -37,9 +36,8 @@ def toy(name: str, **params) -> tfd.Distribution:
     make = _TOYS[validate.choice("name", name, _TOYS)]
     accepted = inspect.signature(make).parameters
     for unknown in sorted(set(params) - set(accepted)):
-        raise ValueError(
-            f"toy({name!r}) has no parameter {unknown!r}; it accepts {', '.join(accepted)}"
-        )
+        known = ", ".join(accepted)
+        raise ValueError(f"toy({name!r}) has no parameter {unknown!r}; it accepts {known}")
     return make(**params)
 
 
@@ -136,10 +134,9 @@ def _mixture(components, k):
 
 
 class _Mixture(tfd.MixtureSameFamily):
-    """A mixture that takes what a learner gives: whole numbers as seeds, and any numbers as points.
+    """A mixture that takes whole numbers as seeds, and any numbers as points.
 
-    To TFP a whole number is the seed of a stream that moves on with each call, and only a pair
-    of numbers makes a draw repeatable. Its own ``log_prob`` refuses float64 and whole numbers.
+    To TFP only a pair of numbers makes a draw repeatable; its ``log_prob`` refuses float64.
     """
 
     def log_prob(self, value, name="log_prob", **kwargs):

@@ -49,16 +49,16 @@ class Pair:
     @property
     def gaussians(self):
         """Both (mean, covariance), or None unless both are Gaussian."""
-        a, b = self.p.gaussian, self.q.gaussian
-        return (a, b) if a and b else None
+        both = self.p.gaussian, self.q.gaussian
+        return both if all(both) else None
 
     @property
     def gaussian_mixtures(self):
         """Both (weights, means, covariances), or None unless both are Gaussian mixtures."""
-        a, b = self.p.gaussian_mixture, self.q.gaussian_mixture
-        return (a, b) if a and b else None
+        both = self.p.gaussian_mixture, self.q.gaussian_mixture
+        return both if all(both) else None
 
-    def evaluate(self, closed_form, quadrature, monte_carlo, *, method, n, seed, return_stderr):
+    def evaluate(self, closed_form, quadrature, monte_carlo, method, n, seed, return_stderr):
         """Return the divergence as a scalar, or (value, stderr) if ``return_stderr``.
 
         ``closed_form()`` and ``quadrature()`` return a tensor, or None where that route does not

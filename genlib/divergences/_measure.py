@@ -43,8 +43,8 @@ class Leaf(NamedTuple):
 class Measure:
     """A distribution on R or R^d: a weighted sum of leaves, each of them atoms or a density.
 
-    TypeError unless it is a ``tfd`` distribution; ValueError for a batch, for an event of rank
-    above 1, and (eagerly) for parameters that are not legal. ``name`` is for messages.
+    TypeError unless it is a ``tfd`` distribution; ValueError for a batch, an event of rank above 1
+    and (eagerly) illegal parameters. ``name`` is for messages.
     """
 
     def __init__(self, name, dist):
@@ -67,13 +67,13 @@ class Measure:
         self.event_shape = dist.event_shape
         self.dist = _on_line(_in_float64(dist))
         self.scalar = self.dist.event_shape.rank == 0
-        leaves = _leaves(self.dist, tf.zeros([], tf.float64))
-        self.discrete = [leaf for leaf in leaves if _is_discrete(leaf.dist, self.title)]
-        self.continuous = [
-            leaf._replace(ends=support(leaf.dist) if self.scalar else None)
-            for leaf in leaves
-            if not any(leaf is d for d in self.discrete)
-        ]
+        self.discrete, self.continuous = [], []
+        for leaf in _leaves(self.dist, tf.zeros([], tf.float64)):
+            if _is_discrete(leaf.dist, self.title):
+                self.discrete.append(leaf)
+            else:
+                ends = support(leaf.dist) if self.scalar else None
+                self.continuous.append(leaf._replace(ends=ends))
         exact = [d for d in (dist, *(leaf.dist for leaf in self.discrete))
                  if d.dtype.is_integer and not isinstance(d, _INDICES)]  # fmt: skip
         self.result_dtype = tf.float64 if dist.dtype == tf.float64 or exact else tf.float32
@@ -176,7 +176,8 @@ def support(dist):
 
 def quantiles(dist):
     """Return 25 quantiles, (25, k) for a batch of k: from a sample or the moments if need be."""
-    levels = tf.constant(_LEVELS.reshape(-1, *[1] * len(dist.batch_shape)), dist.dtype)
+    levels = _LEVELS.reshape(-1, *[1] * len(dist.batch_shape)) + np.zeros(dist.batch_shape)
+    levels = tf.constant(levels, dist.dtype)
 
     def by_sample():
         sample = tf.sort(dist.sample(_SAMPLES, seed=tf.constant([7, 11])), axis=0)
@@ -185,7 +186,8 @@ def quantiles(dist):
     def by_moments():
         return dist.mean() + dist.stddev() * tf.math.ndtri(levels)
 
-    for attempt in (lambda: dist.quantile(levels), by_sample, by_moments):
+    attempts = lambda: dist.quantile(levels), by_sample, by_moments, lambda: tf.math.ndtri(levels)
+    for attempt in attempts:
         try:
             found = attempt()
         except (NotImplementedError, tf.errors.InvalidArgumentError, ValueError, TypeError):
@@ -193,20 +195,16 @@ def quantiles(dist):
         found = tf.stop_gradient(tf.reshape(tf.cast(found, tf.float64), [len(_LEVELS), -1]))
         sound = tf.reduce_all(tf.math.is_finite(found)) & tf.reduce_all(found[-1] > found[0])
         if not tf.executing_eagerly() or sound:
-            return tf.where(tf.math.is_finite(found), found, 0)
-    return tf.tile(
-        tf.math.ndtri(tf.constant(_LEVELS))[:, None], [1, dist.batch_shape.num_elements()]
-    )
+            break
+    return tf.where(tf.math.is_finite(found), found, 0)
 
 
 def _image(bijector, end):
     """Return the image of an end of a support, whose gradient is not spoiled by infinity."""
-    finite_end = tf.where(tf.math.is_finite(end), end, 0)
-    moving = bijector.forward(finite_end)
     fixed = tf.stop_gradient(bijector.forward(end))
-    limit = bijector.forward(tf.stop_gradient(end))  # an end such as exp(-inf) + shift
-    image = tf.where(tf.math.is_finite(end), moving, limit)
-    return tf.where(tf.math.is_finite(fixed), image, fixed)
+    known = tf.math.is_finite(fixed)
+    end = tf.where(tf.math.is_finite(end), end, tf.stop_gradient(end))  # exp(-inf) + shift
+    return tf.where(known, bijector.forward(tf.where(known, end, 0)), fixed)
 
 
 def _leaves(dist, log_weight):
@@ -243,14 +241,12 @@ def _gaussians(leaf):
         mean, covariance = dist.mean(), dist.covariance()
     else:
         return None
-    width, count = mean.shape[-1], tf.size(leaf.log_weight)
-    covariance = tf.broadcast_to(covariance, tf.concat([tf.shape(mean), [width]], 0))
-    mean = tf.broadcast_to(mean, tf.concat([tf.shape(leaf.log_weight), [width]], 0))
-    covariance = tf.broadcast_to(covariance, tf.concat([tf.shape(mean), [width]], 0))
+    shape, width = leaf.log_weight.shape, mean.shape[-1]
+    count = shape.num_elements()
     parts = (
-        tf.reshape(tf.exp(leaf.log_weight), [leaf.log_weight.shape.num_elements()]),
-        tf.reshape(mean, [count, width]),
-        tf.reshape(covariance, [count, width, width]),
+        tf.reshape(tf.exp(leaf.log_weight), [count]),
+        tf.reshape(tf.broadcast_to(mean, [*shape, width]), [count, width]),
+        tf.reshape(tf.broadcast_to(covariance, [*shape, width, width]), [count, width, width]),
     )
     return tuple(tf.cast(t, tf.float64) for t in parts)
 
@@ -384,11 +380,10 @@ def _log_density(leaf, x):
     if leaf.ends:
         low, high = (tf.stop_gradient(end) for end in leaf.ends)
         inside = (at > low) & (at < high)
-        left = tf.where(
-            tf.math.is_finite(low), low, tf.where(tf.math.is_finite(high), high - 2, -1)
-        )
-        right = tf.where(tf.math.is_finite(high), high, left + 2)
-        at = tf.where(inside, at, (left + right) / 2)
+        left = tf.where(tf.math.is_finite(low), low, high - 2)
+        right = tf.where(tf.math.is_finite(high), high, low + 2)
+        middle = (left + right) / 2
+        at = tf.where(inside, at, tf.where(tf.math.is_finite(middle), middle, 0))
     log_prob = tf.cast(dist.log_prob(tf.cast(at, dist.dtype)), tf.float64)
     log_prob = tf.where(inside & tf.math.is_finite(log_prob), log_prob + leaf.log_weight, LOG_ZERO)
     return tf.reshape(log_prob, [tf.shape(x)[0], -1])
@@ -408,13 +403,13 @@ def _log_sum(columns, x):
 def _check_parameters(name, dist):
     """ValueError if a parameter is NaN, infinite or illegal (a negative scale, say)."""
     bounds = {}
-    for key, value in dist.parameters.items():
+    for value in dist.parameters.values():
         if isinstance(value, tfd.Distribution):
             _check_parameters(name, value)
-        elif _is_number(value) and "logits" not in key:
-            value = np.asarray(value)
-            if key in ("low", "high") and np.isinf(value).any():  # TFP's check refuses those
-                value = bounds[key] = np.clip(value, -1e30, 1e30)
+    for key, value in _numbers(dist).items():
+        if key in ("low", "high") and np.isinf(value).any():  # TFP's check refuses those
+            value = bounds[key] = np.clip(value, -1e30, 1e30)
+        if "logits" not in key:
             validate.finite(f"{name}'s {key}", value)
     try:
         dist.copy(validate_args=True, **bounds)
@@ -432,55 +427,35 @@ def _in_float64(part):
 
     A small divergence is a small difference of large sums: float32 would lose most of its digits.
     """
-    if isinstance(part, tfd.Bernoulli | tfd.OrderedLogistic | tfd.StoppingRatioLogistic):
-        own = tf.float32
-    else:
-        own = getattr(part, "dtype", None)
-        own = own if isinstance(own, tf.DType) and own.is_floating else tf.float32
-    try:
-        names = {*type(part).parameter_properties(), "distribution", "bijector", "bijectors"}
-    except NotImplementedError:
-        names = {"distribution", "bijector", "bijectors"}
-    changed = {}
+    changed = {name: tf.cast(value, tf.float64) for name, value in _numbers(part).items()}
     for name, value in part.parameters.items():
-        if isinstance(value, tfd.Distribution | tfb.Bijector):
+        if hasattr(value, "parameters"):
             changed[name] = _in_float64(value)
-        elif isinstance(value, list | tuple) and value and not _is_number(value):
-            changed[name] = [_in_float64(v) if hasattr(v, "parameters") else v for v in value]
-        elif name in names and _is_number(value):
-            number = isinstance(value, float)
-            value = tf.cast(tf.constant(value, own), tf.float64) if number else _double(value)
-            changed[name] = value
+        elif isinstance(value, list | tuple) and value and hasattr(value[0], "parameters"):
+            changed[name] = [_in_float64(v) for v in value]
     try:
         twin = part.copy(**changed)
         if isinstance(part, tfd.Distribution):
-            sound = not twin.dtype.is_floating or twin.dtype == tf.float64
             twin.log_prob(tf.zeros(twin.event_shape, twin.dtype))  # bijectors may stay behind
-            return twin if sound else part
+            return part if twin.dtype.is_floating and twin.dtype != tf.float64 else twin
         return twin
     except (TypeError, ValueError, NotImplementedError, tf.errors.InvalidArgumentError):
         return part
 
 
-def _double(value):
-    if isinstance(value, list | tuple):
-        value = np.asarray(value) if not any(tf.is_tensor(v) for v in value) else tf.stack(value)
-    return tf.cast(value, tf.float64)
-
-
-def _is_number(value):
-    """Return whether a parameter holds numbers."""
-    if value is None or isinstance(value, bool | str | tf.DType | tfd.Distribution | tfb.Bijector):
-        return False
-    if isinstance(value, int | float):
-        return True
-    if isinstance(value, list | tuple) or hasattr(value, "dtype"):
-        try:
-            dtype = tf.convert_to_tensor(value).dtype
-        except (TypeError, ValueError):
-            return False
-        return dtype.is_floating or dtype.is_integer
-    return False
+def _numbers(part):
+    """Return the parameters of a distribution or bijector that are numbers, as tensors."""
+    try:
+        names = {*type(part).parameter_properties()} & {*part.parameters}
+    except NotImplementedError:
+        return {}
+    numbers = {}
+    for name in names:
+        given, own = part.parameters[name], getattr(part, name, None)  # its own has the right dtype
+        nested = hasattr(given, "parameters") or name in ("components", "bijectors")
+        if given is not None and not nested:
+            numbers[name] = own if tf.is_tensor(own) else tf.convert_to_tensor(given)
+    return numbers
 
 
 def _on_line(dist):
@@ -492,6 +467,4 @@ def _on_line(dist):
         return dist
     weights, means, covariances = (tf.concat(t, 0) for t in zip(*parts, strict=True))
     scales = tf.sqrt(covariances[:, 0, 0])
-    if weights.shape == (1,):
-        return tfd.Normal(means[0, 0], scales[0])
     return tfd.MixtureSameFamily(tfd.Categorical(probs=weights), tfd.Normal(means[:, 0], scales))

@@ -14,10 +14,9 @@ def squared_norm(x):
 
 
 def negative_entropy(x):
-    """``phi(x) = sum x log x``, (n, d) -> (n,), for x > 0: its Bregman cost is KL's.
+    """``phi(x) = sum x log x``, (n, d) -> (n,), for x > 0.
 
-    For two points of the simplex that cost is ``KL(x||y)`` in nats; for other positive points it
-    is ``sum x log(x/y) - x + y``.
+    Its Bregman cost is ``sum x log(x/y) - x + y``: on the simplex ``KL(x||y)``, in nats.
     """
     return tf.reduce_sum(tf.math.xlogy(x, x), -1)
 

@@ -10,7 +10,7 @@ import math
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from genlib.divergences import _quadrature, gaussian
+from genlib.divergences import gaussian
 from genlib.divergences._estimate import Pair, draw, mean_and_stderr, root
 from genlib.divergences._measure import LOG_ZERO, safe_log
 from genlib.divergences.roots import safe_sqrt
@@ -31,22 +31,13 @@ def kl(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     """
     pair = Pair(p, q)
 
-    def registered():
-        if pair.gaussians:
-            return gaussian.kl(*pair.gaussians[0], *pair.gaussians[1])
-        try:
-            return tfd.kl_divergence(pair.p.dist, pair.q.dist)
-        except NotImplementedError:
-            return None
-
     def monte_carlo(n, seed):
         x, weights = draw(pair.p, n, seed)
         log_p, log_q = pair.log_ratio_parts(x)
         ratio = tf.where(log_q <= LOG_ZERO, tf.constant(math.inf, x.dtype), log_p - log_q)
         return mean_and_stderr(weights * ratio)
 
-    return _evaluate(pair, _kl, registered, monte_carlo,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return _evaluate(pair, _kl, gaussian.kl, monte_carlo, method, n, seed, return_stderr)
 
 
 def js(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -59,8 +50,7 @@ def js(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     def integrand(share):  # of p in p + q
         return math.log(2) + _x_log_x(share) + _x_log_x(1 - share)
 
-    return _evaluate(pair, _js, None, _symmetric(pair, integrand),
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return _evaluate(pair, _js, None, _symmetric(pair, integrand), method, n, seed, return_stderr)
 
 
 def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -69,9 +59,8 @@ def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=
     Arguments, result and errors as in `kl`.
     """
     pair = Pair(p, q)
-    monte_carlo = _symmetric(pair, lambda share: tf.abs(2 * share - 1))
-    return _evaluate(pair, _total_variation, None, monte_carlo,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    estimate = _symmetric(pair, lambda share: tf.abs(2 * share - 1))
+    return _evaluate(pair, _total_variation, None, estimate, method, n, seed, return_stderr)
 
 
 def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -81,19 +70,11 @@ def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, retur
     as 0. Other arguments, result and errors as in `kl`.
     """
     pair = Pair(p, q)
-
-    def both_gaussian():
-        parts = pair.gaussians
-        return gaussian.hellinger_squared(*parts[0], *parts[1]) if parts else None
-
-    def monte_carlo(n, seed):
-        integrand = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
-        estimate = integrand(n, seed)
-        return estimate if squared else root(*estimate)
-
-    finish = tf.identity if squared else safe_sqrt
-    return _evaluate(pair, _hellinger_squared, both_gaussian, monte_carlo, finish,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    estimate = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
+    closed_form = gaussian.hellinger_squared
+    found = _evaluate(pair, _hellinger_squared, closed_form, estimate, method, n, seed, True)
+    value, stderr = found if squared else root(*found)
+    return (value, stderr) if return_stderr else value
 
 
 def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -104,17 +85,12 @@ def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     """
     pair = Pair(p, q)
 
-    def both_gaussian():
-        parts = pair.gaussians
-        return gaussian.chi2(*parts[0], *parts[1]) if parts else None
-
     def monte_carlo(n, seed):
         x, weights = draw(pair.q, n, seed)
         log_p, log_q = pair.log_ratio_parts(x)
         return mean_and_stderr(weights * tf.math.expm1(log_p - log_q) ** 2)
 
-    return _evaluate(pair, _chi2, both_gaussian, monte_carlo,
-                     method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return _evaluate(pair, _chi2, gaussian.chi2, monte_carlo, method, n, seed, return_stderr)
 
 
 # Integrands. Adding q - p, whose integral is 0, to p log(p/q) makes it non-negative everywhere.
@@ -145,34 +121,36 @@ def _chi2(log_p, log_q):
     return (tf.exp(log_p - log_q / 2) - tf.exp(log_q / 2)) ** 2
 
 
-def _evaluate(pair, integrand, gaussian_form, monte_carlo, finish=tf.identity, **options):
+def _evaluate(pair, integrand, gaussian_form, monte_carlo, *options):
     """Offer the routes an f-divergence has."""
     bounded = integrand not in (_kl, _chi2)
 
     def closed_form():
         if pair.listed:
             _, log_p, log_q = pair.atoms
-            return finish(tf.reduce_sum(integrand(log_p, log_q)))
+            return tf.reduce_sum(integrand(log_p, log_q))
         if pair.apart:  # each is a null set of the other
-            none, one = (
-                tf.constant([LOG_ZERO, 0.0], tf.float64),
-                tf.constant([0.0, LOG_ZERO], tf.float64),
-            )
-            return finish(tf.reduce_sum(integrand(none, one)))
-        value = gaussian_form() if gaussian_form else None
-        return value if value is None else finish(value)
+            none_one = tf.constant([LOG_ZERO, 0.0], tf.float64)
+            return tf.reduce_sum(integrand(none_one, none_one[::-1]))
+        if gaussian_form and pair.gaussians:
+            return gaussian_form(*pair.gaussians[0], *pair.gaussians[1])
+        try:
+            return tfd.kl_divergence(pair.p.dist, pair.q.dist) if integrand is _kl else None
+        except NotImplementedError:
+            return None
 
     def quadrature():
         if pair.apart:
             return None
-        if integrand is _total_variation:
-            grid = pair.line.split_at_turns(lambda grid: grid.log_p - grid.log_q)
-        else:
-            grid = pair.line.refined(lambda grid: integrand(grid.log_p, grid.log_q))
-        parts = integrand(grid.log_p, grid.log_q), integrand(grid.atoms_p, grid.atoms_q)
-        return finish(_quadrature.total(grid, *parts, bounded=bounded))
 
-    return pair.evaluate(closed_form, quadrature, None if pair.apart else monte_carlo, **options)
+        def parts(grid):
+            return integrand(grid.log_p, grid.log_q)
+
+        kinks = (lambda grid: grid.log_p - grid.log_q) if integrand is _total_variation else None
+        grid = pair.line.refined(parts, turns=kinks)
+        return tf.reduce_sum(parts(grid)) if bounded else grid.total(parts(grid))
+
+    return pair.evaluate(closed_form, quadrature, None if pair.apart else monte_carlo, *options)
 
 
 def _symmetric(pair, integrand):

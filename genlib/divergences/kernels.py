@@ -1,7 +1,5 @@
 """Kernels: callables ``k(x, y)`` from ``(n, d)`` and ``(m, d)`` to the ``(n, m)`` Gram matrix."""
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -28,8 +26,8 @@ def gram(kernel, x, y):
 def squared_distances(x, y):
     """Return ``|x_i - y_j|^2``, shape (n, m), right however far from the origin the points lie.
 
-    Above four dimensions it is the Gram form, which never stores (n, m, d), and where that loses
-    digits, the same in float64, and at last the differences.
+    Above four dimensions by the Gram form, without an array (n, m, d); where that loses digits,
+    the same in float64, and at last by differences.
     """
     x, y = points(x, y)
     if x.shape[-1] is not None and x.shape[-1] <= _FEW:
@@ -122,21 +120,9 @@ class rbf:
 
     def __call__(self, x, y):
         squares = squared_distances(x, y)
-        total, previous, value = 0.0, None, None
-        for bandwidth in self._widest_first():
-            doublings = _doublings(previous, bandwidth)
-            if doublings:  # exp(2t) = exp(t)^2: products cost less than exponentials
-                for _ in range(doublings):
-                    value = tf.square(value)
-            else:
-                width = 2 * _like(bandwidth, squares) ** 2
-                value = tf.exp(-squares / tf.maximum(width, squares.dtype.as_numpy_dtype(1e-37)))
-            total, previous = total + value, bandwidth
-        return total
-
-    def _widest_first(self):
-        symbolic = any(tf.is_tensor(b) for b in self.bandwidths)
-        return self.bandwidths if symbolic else sorted(self.bandwidths, reverse=True)
+        least = squares.dtype.as_numpy_dtype(1e-37)  # the square of a tiny bandwidth is 0
+        widths = [tf.maximum(2 * _like(b, squares) ** 2, least) for b in self.bandwidths]
+        return tf.add_n([tf.exp(-squares / width) for width in widths])
 
 
 class rational_quadratic:
@@ -174,8 +160,7 @@ def median_heuristic(x, y) -> tf.Tensor:
     """
     pool = tf.concat([_some(z) for z in validate.pair(x, y)], 0)
     count = tf.shape(pool)[0]
-    pairs = tf.linalg.band_part(tf.ones([count, count], tf.bool), 0, -1)
-    pairs = tf.linalg.set_diag(pairs, tf.zeros([count], tf.bool))
+    pairs = tf.range(count)[:, None] < tf.range(count)
     ordered = tf.sort(tf.boolean_mask(distances(pool, pool), pairs))
     median = ordered[tf.shape(ordered)[0] // 2]
     return tf.stop_gradient(tf.where(tf.not_equal(median, 0), median, 1))
@@ -184,14 +169,6 @@ def median_heuristic(x, y) -> tf.Tensor:
 def _like(value, tensor):
     """Return a number in the precision of ``tensor``: tf.cast would round it to float32 first."""
     return tf.cast(value, tensor.dtype) if tf.is_tensor(value) else tf.constant(value, tensor.dtype)
-
-
-def _doublings(wide, narrow) -> int:
-    """Return how often to square the wider kernel to get the narrower; 0 if it is no power."""
-    if wide is None or tf.is_tensor(wide) or tf.is_tensor(narrow):
-        return 0
-    times = math.log2((wide / narrow) ** 2)
-    return round(times) if abs(times - round(times)) < 1e-9 and 1 <= times <= 4.5 else 0
 
 
 def _some(x):

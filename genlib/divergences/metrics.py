@@ -1,13 +1,10 @@
 """Distances that see how far apart mass lies: wasserstein, cramer, energy, mmd."""
 
-import math
-
 import tensorflow as tf
 
-from genlib.divergences import _quadrature, gaussian, kernels, samples
+from genlib.divergences import gaussian, kernels, samples
 from genlib.divergences._estimate import Pair, mean_and_stderr, root
-from genlib.divergences._measure import LOG_ZERO, safe_log, where
-from genlib.divergences._quadrature import LEAST
+from genlib.divergences._quadrature import Grid
 from genlib.divergences._shared import wasserstein_order
 from genlib.divergences.roots import safe_root
 
@@ -39,11 +36,14 @@ def wasserstein(p, q, order=1, *, method="auto", n=10_000, seed=None, return_std
         return None
 
     def quadrature():
-        if order == 1:
-            grid = pair.line.split_at_turns(_quadrature.cdf_gap)
-            parts = tf.abs(_quadrature.cdf_gap(grid)) * grid.widths
-            return _quadrature.total(grid, parts)
-        return _by_quantiles(pair, order)
+        if order != 1:
+            return pair.line.transported(order)
+
+        def gaps(grid):
+            return tf.abs(grid.cdf_gap()) * grid.widths
+
+        grid = pair.line.refined(gaps, turns=Grid.cdf_gap)
+        return grid.total(gaps(grid))
 
     def monte_carlo(n, seed):
         size = min(n // 2, _BATCH)
@@ -53,8 +53,7 @@ def wasserstein(p, q, order=1, *, method="auto", n=10_000, seed=None, return_std
             values.append(_transport(x, y, order))
         return mean_and_stderr(tf.stack(values))
 
-    return pair.evaluate(closed_form, quadrature, monte_carlo,
-                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return pair.evaluate(closed_form, quadrature, monte_carlo, method, n, seed, return_stderr)
 
 
 def cramer(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
@@ -83,7 +82,7 @@ def energy(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 
     def quadrature():
         grid = pair.line.refined()
-        return _quadrature.total(grid, 2 * _quadrature.cdf_gap(grid) ** 2 * grid.widths)
+        return grid.total(2 * grid.cdf_gap() ** 2 * grid.widths)
 
     def monte_carlo(n, seed):
         (x, a), (x2, a2), (y, b), (y2, b2) = pair.draw(n, seed, "ppqq")
@@ -94,8 +93,7 @@ def energy(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
         across = a * b * length(x - y) + a2 * b2 * length(x2 - y2)
         return mean_and_stderr(across - a * a2 * length(x - x2) - b * b2 * length(y - y2))
 
-    return pair.evaluate(closed_form, quadrature, monte_carlo,
-                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
+    return pair.evaluate(closed_form, quadrature, monte_carlo, method, n, seed, return_stderr)
 
 
 def mmd(
@@ -112,22 +110,21 @@ def mmd(
     if not callable(kernel):
         raise ValueError(f"kernel must be a callable k(x, y) or None; got {kernel!r}")
     pair = Pair(p, q)
-    finish = tf.identity if squared else kernels.safe_sqrt
 
     def closed_form():
         if pair.listed:
-            return finish(_self_energy(*_signed(pair.atoms), kernel))
+            return _self_energy(*_signed(pair.atoms), kernel)
         parts = pair.gaussian_mixtures
         if parts and isinstance(kernel, kernels.rbf):
-            return finish(gaussian.mmd_squared(*parts, kernel.bandwidths))
+            return gaussian.mmd_squared(*parts, kernel.bandwidths)
         return None
 
     def quadrature():
-        grid = pair.line.grid(pair.line.refined().edges, points=8)
-        points, *log_masses = grid.points(), *grid.masses()
+        grid = pair.line.refined(points=8)
+        points, *log_masses = (tf.reshape(t, [-1]) for t in (grid.x, grid.log_p, grid.log_q))
         real = tf.maximum(*log_masses) > -40
         kept = [tf.boolean_mask(t, real) for t in (points, *log_masses)]
-        return finish(_self_energy(*_signed(kept), kernel))
+        return _self_energy(*_signed(kept), kernel)
 
     def monte_carlo(n, seed):
         blocks, size = n // 100, 100
@@ -137,75 +134,19 @@ def mmd(
         def u_statistic(block):
             x, a, y, b = block
             off = (1 - tf.eye(size, dtype=tf.float64)) / (size * (size - 1))
-            within = kernel(x, x) * off * a * tf.transpose(a) + kernel(
-                y, y
-            ) * off * b * tf.transpose(b)
+            within = kernel(x, x) * a * tf.transpose(a) + kernel(y, y) * b * tf.transpose(b)
             across = kernel(x, y) * a * tf.transpose(b)
-            return tf.reduce_sum(within) - 2 * tf.reduce_mean(across)
+            return tf.reduce_sum(within * off) - 2 * tf.reduce_mean(across)
 
         @tf.function(autograph=False)  # an eager map would take a millisecond a block
         def every_block():
             return tf.map_fn(u_statistic, drawn, fn_output_signature=tf.float64)
 
-        estimate = mean_and_stderr(every_block())
-        return estimate if squared else root(*estimate)
+        return mean_and_stderr(every_block())
 
-    return pair.evaluate(closed_form, quadrature, monte_carlo,
-                         method=method, n=n, seed=seed, return_stderr=return_stderr)  # fmt: skip
-
-
-def _by_quantiles(pair, order):
-    """Return ``(int_0^1 |F^-1 - G^-1|^p du)^(1/p)``; powers in the log: a high one would overflow.
-
-    The integral runs over the mass of one measure, x = F^-1(u), if possible one without atoms;
-    panels end where those of the other do.
-    """
-    names = "qp" if pair.p.discrete else "pq"
-
-    def sums(grid):
-        masses = ((getattr(grid, f"log_{z}"), getattr(grid, f"atoms_{z}")) for z in names)
-        return [_quadrature.running(grid, *map(tf.exp, mass)) for mass in masses]
-
-    def log_gap(grid, other, x, levels):
-        partner = tf.reshape(
-            other.inverse(grid, *(tf.reshape(t, [-1]) for t in levels)), tf.shape(x)
-        )
-        # So far out that both agree to rounding, the gap is not known, and no mass is left.
-        known = tf.abs(x - partner) > 1e-6 * tf.abs(x)
-        return safe_log(
-            tf.where(known | (tf.abs(x) < 1e3 * pair.line.span), tf.abs(x - partner), 0)
-        )
-
-    def in_panels(grid):
-        own, other = sums(grid)
-        log_mass = getattr(grid, f"log_{names[0]}")
-        gap = log_gap(grid, other, grid.x, own.at_points())
-        return log_mass, tf.where(log_mass > LEAST, log_mass + order * gap, LOG_ZERO)
-
-    def parts(grid):
-        logs = tf.stop_gradient(in_panels(grid)[1])
-        return tf.exp(logs - tf.reduce_max(logs))
-
-    def in_atoms(grid):
-        own, other = sums(grid)
-        x, u, mass = _quadrature.cells(grid, own, other)
-        return tf.maximum(safe_log(mass) + order * log_gap(grid, other, x, (u, 1 - u)), LOG_ZERO)
-
-    grid = pair.line.refined(deep=True)
-    own, other = sums(grid)
-    edges = tf.concat([grid.edges, tf.stop_gradient(own.inverse(grid, *other.levels()))], 0)
-    grid = pair.line.refined(parts, edges=tf.sort(edges), deep=True)
-    log_mass, logs = in_panels(grid)
-    atoms = in_atoms(grid) if pair.line.has_atoms else tf.zeros([0], tf.float64)
-    top = tf.stop_gradient(tf.reduce_max(tf.concat([tf.reshape(logs, [-1]), atoms], 0)))
-    value = tf.reduce_sum(tf.exp(logs - top)) + tf.reduce_sum(tf.exp(atoms - top))
-    same = top < LOG_ZERO / 2  # no mass moves
-    result = tf.exp((where(same, 0, top) + tf.math.log(value)) / order)
-    # What the least masses share: an infinite value where they lie far out, else a lost one.
-    least = tf.reduce_sum(tf.where(log_mass < LEAST + 50, tf.exp(logs - top), 0)) > 0.01 * value
-    far = tf.reduce_max(tf.where(log_mass > LEAST, tf.abs(grid.x), 0)) > 1e15 * pair.line.width
-    lost = where(far, math.inf, math.nan)
-    return where(same, 0, tf.where(least, lost, result))
+    found = pair.evaluate(closed_form, quadrature, monte_carlo, method, n, seed, True)
+    value, stderr = found if squared else root(*found)
+    return (value, stderr) if return_stderr else value
 
 
 def _transport(x, y, order, x_weights=None, y_weights=None):

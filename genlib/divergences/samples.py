@@ -6,11 +6,9 @@ complex, masked or of another dimension.
 """
 
 import os
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from scipy.spatial.distance import cdist
 
 from genlib import memory, validate
 from genlib.divergences import costs, kernels
@@ -43,7 +41,7 @@ def wasserstein_1d(x, y, order=1, x_weights=None, y_weights=None):
     middles = levels - widths / 2
     gaps = tf.abs(_step(x, levels_x, middles) - _step(y, levels_y, middles))
     # A step that rounding alone has made must not count: a high order would see nothing else.
-    rounding = np.finfo(np.float64).eps * tf.cast(tf.size(levels), tf.float64)
+    rounding = np.finfo(np.float64).eps * tf.cast(tf.size(levels) if order > 1 else 0, tf.float64)
     return power_mean(gaps, order, tf.cast(tf.where(widths > rounding, widths, 0), gaps.dtype))
 
 
@@ -60,12 +58,9 @@ def emd(x, y, cost="euclidean", x_weights=None, y_weights=None, return_plan=Fals
       x_weights, y_weights: (n,), (m,), non-negative; uniform if None. They are normalised.
       return_plan: return (value, plan), the plan of shape (n, m).
     """
-    constant = not tf.is_tensor(x) and not tf.is_tensor(y)
     x, y = validate.pair(x, y)
     a, b = _weights("x_weights", x_weights, x), _weights("y_weights", y_weights, y)
-    # With no gradient to keep, SciPy's distances are the faster ones.
-    fast = constant and isinstance(cost, str) and cost in ("euclidean", "sqeuclidean")
-    matrix = tf.constant(cdist(x, y, cost)) if fast else _cost(cost, x, y)
+    matrix = _cost(cost, x, y)
     plan = tf.numpy_function(_plan, [a, b, matrix], tf.float64, stateful=False)
     plan = tf.stop_gradient(tf.ensure_shape(plan, matrix.shape))
     value = tf.cast(tf.tensordot(plan, matrix, 2), x.dtype)
@@ -99,9 +94,9 @@ def sinkhorn(
 ):
     """Return the entropic transport cost ``min <plan, C> + regularisation KL(plan || a x b)``.
 
-    The value is that of the dual, computed in the log domain: it tends to the exact cost for small
-    ``regularisation`` and to the mean cost for large. Stopped early it is a lower bound. Its
-    gradient holds the plan fixed (the envelope theorem). Cuturi 2013, "Sinkhorn distances".
+    The dual's value tends to the exact cost for small ``regularisation``, to the mean cost for
+    large; stopped early it is a lower bound. Its gradient holds the plan fixed (the envelope
+    theorem). Cuturi 2013, "Sinkhorn distances".
 
     Args:
       x, y: (n, d) and (m, d), weighted uniformly.
@@ -121,16 +116,10 @@ def sinkhorn(
     x, y = validate.pair(x, y)
 
     def solve(x, y):
-        matrix = _cost(cost, x, y)
-
-        def in_precision(dtype):
-            plain = tf.cast(matrix, dtype)
-            solved = _sinkhorn(plain, regularisation, tf.constant(iterations), tolerance)
-            return tuple(tf.cast(t, x.dtype) for t in solved)
-
         # The plan is the exponential of costs over the regularisation: float32 has seven digits.
-        small = tf.reduce_max(tf.abs(matrix)) < 1e4 * regularisation
-        return tf.cond(small, lambda: in_precision(x.dtype), lambda: in_precision(tf.float64))
+        steps = tf.constant(iterations)
+        solved = _sinkhorn(_cost(cost, x, y), regularisation, steps, tolerance)
+        return tuple(tf.cast(t, x.dtype) for t in solved)
 
     value, plan = solve(x, y)
     if debiased:
@@ -141,9 +130,9 @@ def sinkhorn(
 def energy_distance(x, y, unbiased=False):
     """Return ``2 E|x-y| - E|x-x'| - E|y-y'|`` of the samples.
 
-    ``unbiased`` leaves out the pairs of a point with itself: a U-statistic, which is right on
-    average and can be negative, and needs two points of each. Without it the value is that of the
-    two empirical distributions: never negative, biased upward. Szekely and Rizzo 2013.
+    ``unbiased`` leaves out the pairs of a point with itself: a U-statistic, which can be negative,
+    and needs two points of each. Else the value is that of the two empirical distributions: never
+    negative, biased upward. Szekely and Rizzo 2013.
     """
     x, y = validate.pair(x, y)
     far_x, far_y = tf.cast(x, tf.float64), tf.cast(y, tf.float64)
@@ -172,86 +161,76 @@ def mmd2(x, y, kernel=None, unbiased=True, return_stderr=False):
     xx, yy = (_gram_rows(kernel, z, z, True, return_stderr) for z in (x, y))
     xy = _gram_rows(kernel, x, y, False, return_stderr)
     n, m = (tf.cast(tf.shape(z)[0], x.dtype) for z in (x, y))
-    value = _within(xx, n, unbiased) + _within(yy, m, unbiased) - 2 * tf.reduce_sum(xy.sums) / n / m
+    value = (
+        _within(xx, n, unbiased) + _within(yy, m, unbiased) - 2 * tf.reduce_sum(xy[:, 0]) / n / m
+    )
     if not return_stderr:
         return value
     return value, _mmd2_stderr(xx, yy, xy, _gram_rows(kernel, y, x, False, True))
 
 
-class _GramRows(NamedTuple):
-    """What is kept of each row of a Gram matrix, all (n,)."""
-
-    sums: tf.Tensor  # within a sample, without the row's own entry
-    squares: tf.Tensor  # likewise, of the squared entries
-    own: tf.Tensor  # within a sample the entry on the diagonal, else 0
-
-
 def _gram_rows(kernel, x, y, within, squares):
-    """Return the `_GramRows` of ``kernel(x, y)``, made in blocks where the whole is large."""
+    """Return (n, 3): each row's sum in ``kernel(x, y)``, that of squares, and its own entry.
 
-    def rows(gram, own):
-        square = (
-            tf.reduce_sum(tf.square(gram), 1) - tf.square(own) if squares else tf.zeros_like(own)
-        )
-        return _GramRows(tf.reduce_sum(gram, 1) - own, square, own)
+    ``within`` a sample that is the entry on the diagonal, which both sums leave out. A large matrix
+    is made in blocks.
+    """
 
     def block(part, y, index):
         gram = kernels.gram(kernel, part, y)
         own = tf.gather(gram, index, axis=1, batch_dims=1) if within else tf.zeros_like(gram[:, 0])
-        return rows(gram, own)
+        square = tf.reduce_sum(gram**2, 1) - own**2 if squares else tf.zeros_like(own)
+        return tf.stack([tf.reduce_sum(gram, 1) - own, square, own], 1)
 
     n, m = x.shape[0], y.shape[0]
     slices = [] if None in (n, m) else memory.slices(n, m)
     if len(slices) < 2:
-        gram = kernels.gram(kernel, x, y)
-        return rows(gram, tf.linalg.diag_part(gram) if within else tf.zeros_like(gram[:, 0]))
+        return block(x, y, tf.range(tf.shape(x)[0]))
     count, size = len(slices), slices[0].stop
     index = tf.reshape(tf.minimum(tf.range(count * size), n - 1), [count, size])
     block = tf.recompute_grad(block)  # else the gradient would keep every block
     made = tf.map_fn(
         lambda index: block(tf.gather(x, index), y, index),
         index,
-        fn_output_signature=_GramRows(*(tf.TensorSpec([size], x.dtype) for _ in range(3))),
+        fn_output_signature=x.dtype,
         parallel_iterations=1,
     )
-    return _GramRows(*(tf.reshape(part, [-1])[:n] for part in made))
+    return tf.reshape(made, [-1, 3])[:n]
 
 
 def _within(rows, n, unbiased):
     """Return the mean of k over the pairs of one sample, those of a point with itself or not."""
     if unbiased:
-        return tf.reduce_sum(rows.sums) / (n * (n - 1))
-    return tf.reduce_sum(rows.sums + rows.own) / n**2
+        return tf.reduce_sum(rows[:, 0]) / (n * (n - 1))
+    return tf.reduce_sum(rows[:, 0] + rows[:, 2]) / n**2
 
 
 def _mmd2_stderr(xx, yy, xy, yx):
     """Return the U-statistic's standard error, of Hoeffding's first and second order.
 
-    At P = Q the first-order variances are 0 and only the second-order ones remain: each is
-    subtracted from the row means' variance, to which it contributes.
+    At P = Q only the second-order ones remain: each is taken off the row means' variance, to
+    which it contributes.
     """
-    dtype = xy.sums.dtype
-    n, m = (tf.cast(tf.size(rows.sums), tf.float64) for rows in (xx, yy))
-    xx, yy, xy, yx = (
-        _GramRows(*(tf.cast(t, tf.float64) for t in rows)) for rows in (xx, yy, xy, yx)
+    n, m = (tf.cast(tf.shape(rows)[0], tf.float64) for rows in (xx, yy))
+    (sums_xx, squares_xx), (sums_yy, squares_yy), (sums_xy, squares_xy), (sums_yx, _) = (
+        tf.unstack(tf.cast(rows[:, :2], tf.float64), axis=1) for rows in (xx, yy, xy, yx)
     )
-    mean_xx, mean_yy = xx.sums / tf.maximum(n - 1, 1), yy.sums / tf.maximum(m - 1, 1)
-    mean_xy, mean_yx = xy.sums / m, yx.sums / n
-    second_xx = _interaction(tf.reduce_sum(xx.squares + mean_xx**2) / n**2, mean_xx, mean_xx)
-    second_yy = _interaction(tf.reduce_sum(yy.squares + mean_yy**2) / m**2, mean_yy, mean_yy)
-    second_xy = _interaction(tf.reduce_sum(xy.squares) / (n * m), mean_xy, mean_yx)
+    mean_xx, mean_yy = sums_xx / tf.maximum(n - 1, 1), sums_yy / tf.maximum(m - 1, 1)
+    mean_xy, mean_yx = sums_xy / m, sums_yx / n
+    second_xx = _interaction(tf.reduce_sum(squares_xx + mean_xx**2) / n**2, mean_xx, mean_xx)
+    second_yy = _interaction(tf.reduce_sum(squares_yy + mean_yy**2) / m**2, mean_yy, mean_yy)
+    second_xy = _interaction(tf.reduce_sum(squares_xy) / (n * m), mean_xy, mean_yx)
     first_x = tf.math.reduce_variance(mean_xx - mean_xy) - second_xx / n - second_xy / m
     first_y = tf.math.reduce_variance(mean_yy - mean_yx) - second_yy / m - second_xy / n
     first = 4 * tf.maximum(first_x, 0) / n + 4 * tf.maximum(first_y, 0) / m
     second = 2 * second_xx / n**2 + 2 * second_yy / m**2 + 4 * second_xy / (n * m)
-    return tf.cast(tf.sqrt(first + second), dtype)
+    return tf.cast(tf.sqrt(first + second), xy.dtype)
 
 
 def _interaction(mean_square, row_means, column_means):
     """Return the mean square of a Gram matrix less its row and column means.
 
-    ``mean_square`` is that of the matrix itself; within a sample it, too, has the mean of each
-    row's other entries on the diagonal.
+    Within a sample, the mean of each row's other entries stands on the diagonal.
     """
     means = tf.reduce_mean(row_means**2) + tf.reduce_mean(column_means**2)
     return tf.maximum(mean_square - means + tf.reduce_mean(row_means) ** 2, 0)
@@ -272,11 +251,10 @@ def _sinkhorn(matrix, regularisation, iterations, tolerance):
 def _potentials(scaled, iterations, tolerance):
     """Return the dual potentials for a cost in units of the regularisation.
 
-    It begins with a larger regularisation, ``heat`` times the one asked for, and halves it round
-    by round. The first update of a round is made in the log domain, where nothing overflows. The
-    others scale the rows and columns of that update's plan, which costs a matrix product and no
-    exponentials; should one of them overflow, the round counts only its first update.
-    Schmitzer 2019, "Stabilized sparse scaling algorithms for entropy regularized transport".
+    The regularisation begins ``heat`` times as large and halves round by round. A round's first
+    update is made in the log domain, where nothing overflows. The others scale rows and columns of
+    that plan, which costs no exponentials; should they overflow, only the first counts. Schmitzer
+    2019, "Stabilized sparse scaling algorithms for entropy regularized transport".
     """
     n, m = (tf.cast(s, scaled.dtype) for s in tf.unstack(tf.shape(scaled)))
 
@@ -368,7 +346,7 @@ def _sorted_distance(x, y, order):
 def _steps(n, m):
     """Return the union of the steps of two quantile functions, of length 1/n and 1/m.
 
-    That is, (n + m,) each, the index of the point of either sample and the step's length.
+    (n + m,) each: the index of the point of either sample, and the step's length.
     """
     ends = np.concatenate([m * np.arange(1, 1 + n), n * np.arange(1, 1 + m)])
     ends.sort(kind="stable")  # two runs in order: a merge

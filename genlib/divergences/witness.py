@@ -1,12 +1,10 @@
 """Witnesses: the best critic of five divergences between two densities on the line.
 
 Each divergence here is ``sup E_P f - E_Q f`` over a class of functions f, and the witness is an f
-that reaches it. The densities ``p`` and ``q`` are given by their values, shape (n,), at points
-``x``, shape (n,), increasing and close together; so is f. Integrals are sums by the trapezoid
-rule, right up to the square of the spacing. Where P = Q every f is as good: f = 0 is returned.
-
-ValueError if the points do not increase, a density is negative, or less than 0.999 of its mass
-(or more than 1.001) lies on the points. Adding a constant to f changes nothing.
+that reaches it, up to a constant; where P = Q it is 0. The densities ``p``, ``q`` and f are given
+by their values, (n,), at points ``x``, (n,), increasing and close together: integrals are sums by
+the trapezoid rule. ValueError if the points do not increase, a density is negative, or its mass
+on the points is not within 0.001 of 1.
 """
 
 import numpy as np
