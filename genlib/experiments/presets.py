@@ -27,6 +27,7 @@ class Preset:
     rate: float = 1e-3  # learning rate of both networks at the start
     batch_size: int = 128
     optimizer: str = "adam"  # a key of OPTIMIZERS
+    start: float = 1.0  # multiplies the generator's last kernel before training
 
 
 _TABLE = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
@@ -53,7 +54,7 @@ def preset(variant, data) -> Preset:
     return table[next((name for name in known if name in table), "default")]
 
 
-def build(variant, data, nets, steps=None, **overrides) -> AdversarialModel:
+def build(variant, data, nets, steps=None, start=None, **overrides) -> AdversarialModel:
     """The variant, a name or a class, with the settings of its `preset` for ``data``, compiled.
 
     The learning rates fall to 5 % along a cosine: two networks that chase each other only settle
@@ -62,9 +63,14 @@ def build(variant, data, nets, steps=None, **overrides) -> AdversarialModel:
     Args:
       nets: its networks, as the class takes them; `default_networks` makes some.
       steps: generator steps over which the learning rates fall; default: the preset's.
+      start: what the generator's last kernel is multiplied by; default: the preset's.
       **overrides: any argument of the class, over the preset's.
     """
     chosen = preset(variant, data)
+    start = validate.positive("start", chosen.start if start is None else start)
+    if start != 1:
+        *_, kernel = (v for v in nets[0].trainable_variables if v.name == "kernel")
+        kernel.assign(start * kernel)
     model = find(variant)(*nets, **(chosen.options | overrides))
     optimizers, steps = [], steps or chosen.steps
     for updates in (1, model.critic_steps)[: len(nets)]:

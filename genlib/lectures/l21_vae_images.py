@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from matplotlib import colormaps
 
 from genlib import data, plots, validate
 from genlib.check import Choice, Function, Number, exercise
@@ -158,9 +159,9 @@ class LatentMap(Scene):
 
 def draw_codes(ax, codes, labels) -> None:
     """Scatter 2-D codes ``(n, 2)``, with the number of each class at the middle of its codes."""
-    shades = np.array(["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#595959"])
+    shades = np.array(colormaps["tab10"].colors)  # as many as there are digits
     order = {label: i for i, label in enumerate(np.unique(labels))}
-    colors = shades[np.array([order[label] for label in labels]) % len(shades)]
+    colors = shades[[order[label] % len(shades) for label in labels]]
     ax.scatter(*np.transpose(codes), s=7, color=colors, alpha=0.5, linewidths=0)
     for label, i in order.items():
         middle = np.median(codes[labels == label], 0)

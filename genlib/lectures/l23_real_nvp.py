@@ -227,14 +227,14 @@ def bits_per_dimension():
 
 @exercise("23_real_nvp/4")
 def why_bridges():
-    """Why does a flow leave mass between separate heaps?"""
+    """Why does a flow leave mass between two discs with no density between them?"""
     return Choice(
         right_choice="one piece of noise",
         why="a continuous, invertible map keeps what is connected connected; it can only stretch "
         "the bridge thin.",
         wrong={
-            "too little training": "Longer training thins the bridges. To cut them would take an "
-            "infinite slope.",
+            "too little training": "That thins bridges where the density is above 0. Here it is "
+            "0, and to cut them would take an infinite slope.",
             "blind likelihood": "The likelihood is exact, and it does punish mass where there are "
             "no data.",
         },

@@ -165,7 +165,8 @@ def no_sigmoid():
     """Why the critic gives a score."""
     return Choice(
         right_choice="a sigmoid goes flat",
-        why="a sample is pulled by the critic's slope, and a sigmoid's dies where it is sure.",
+        why="scores within (0, 1) can never differ by more than 1, however far apart the samples "
+        "are; and a sample is pulled by the critic's slope, which dies where a sigmoid is sure.",
         wrong={
             "training is faster": "Speed is not it: look at the pull far from the real samples.",
             "scores must add to 1": "Only differences of mean scores count; they need not add up "
