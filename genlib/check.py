@@ -1,5 +1,4 @@
-"""Exercises with checked answers: ``check("10_kl/1", answer)`` prints in one line what is right or
-what went wrong.
+"""Exercises with checked answers: ``check("10_kl/1", answer)`` prints whether it is right.
 
 To add an exercise to lecture ``10_kl``, add a function to ``genlib/lectures/l10_kl.py``::
 

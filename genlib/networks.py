@@ -11,11 +11,9 @@ def mlp(inputs, outputs, width=128, depth=2, activation="relu", output_activatio
         seed=None, name=None) -> keras.Model:  # fmt: skip
     """A fully connected network from shape ``inputs`` to shape ``outputs``.
 
-    Args:
-      inputs, outputs: a number of units, or a shape such as ``(8, 8, 1)``.
-      width, depth: units in a hidden layer, and how many hidden layers; ValueError unless whole.
-      activation, output_activation: names of Keras activations; the default output is linear.
-      seed: makes the initial weights reproducible.
+    A shape is a number of units or like ``(8, 8, 1)``. ``width`` and ``depth`` are the units and
+    the number of hidden layers, ValueError unless whole; the activations are Keras's names, None
+    for linear; ``seed`` makes the initial weights reproducible.
     """
     inputs, outputs = _shape("inputs", inputs), _shape("outputs", outputs)
     width, depth = validate.count("width", width), validate.count("depth", depth, minimum=0)

@@ -53,8 +53,7 @@ def style():
 def figure(rows=1, columns=1, size: tuple[float, float] | None = None, **options):
     """Return ``(figure, axes)`` in the house style, for ``show``; ``size`` in inches.
 
-    ``axes`` and ``options`` (``sharex``, ``width_ratios``, ...) are those of ``plt.subplots``. The
-    figure is not pyplot's: nothing leaks, and nothing is drawn twice.
+    ``axes`` and ``options`` (``sharex``, ...) are those of ``plt.subplots``; pyplot keeps nothing.
     """
     size = size or (min(4.6 * columns + 0.4, 10), 3.6 * rows)
     with style():
@@ -64,10 +63,7 @@ def figure(rows=1, columns=1, size: tuple[float, float] | None = None, **options
 
 
 def show(fig: Figure, alt: str) -> None:
-    """Display ``fig`` as a PNG with alternative text, and close it.
-
-    Raises ValueError if ``alt`` is empty: a figure must speak to those who do not see it.
-    """
+    """Display ``fig`` as a PNG and close it; ValueError without an alternative text, ``alt``."""
     alt = check_alt(alt)
     for ax in fig.axes:
         if ax.get_title("center"):
@@ -112,8 +108,7 @@ def bundle(png: bytes, alt: str) -> tuple[dict, dict]:
 def encode(rgba, small: bool = False) -> bytes:
     """Return the PNG bytes of ``rgba``, shape ``(h, w, 4)``, uint8.
 
-    The quick way, for live pictures, takes 3 ms for a 920 x 390 plot: Pillow's level 1 takes 17.
-    ``small`` takes Pillow's best effort.
+    In 3 ms for a live 920 x 390 plot (Pillow's level 1: 17 ms); ``small``: by Pillow's best effort.
     """
     pixels = np.asarray(rgba)
     if small:
@@ -217,10 +212,7 @@ def on_grid(fn_or_dist, extent, resolution: int = 120):
 
 
 def images(ax, x, columns: int = 8, gap: int = 1):
-    """Draw a sheet of images ``x``, shape ``(n, h, w)`` or ``(n, h, w, c)`` in [0, 1].
-
-    Returns one AxesImage; ``artist.set_data(sheet(x, columns, gap))`` changes it.
-    """
+    """Draw a `sheet` of images ``(n, h, w[, c])`` in [0, 1]; returns one AxesImage."""
     ax.set_axis_off()
     return ax.imshow(sheet(x, columns, gap), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
 
@@ -243,10 +235,7 @@ def sheet(x, columns: int = 8, gap: int = 1) -> np.ndarray:
 
 
 def seeds(ax, rows: Mapping[str, object], truth: float | None = None, role: str = "generated"):
-    """Draw a row of dots, one a seed, for each name from the top down; returns the lists of dots.
-
-    ``truth`` is drawn as a line of the data's colour.
-    """
+    """Draw a row of dots, one a seed, for each name, and a line at ``truth``; return the rows."""
     style = {"color": COLORS[role], "alpha": 0.7, "markersize": 8}
     heights = -np.arange(len(rows))
     dots = [

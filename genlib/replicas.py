@@ -1,7 +1,4 @@
-"""Several devices that share each batch: all that a ``tf.distribute`` strategy asks for.
-
-A model built under a strategy of several replicas gets `SharedSteps` in front of its class.
-"""
+"""Several devices that share each batch: all that a ``tf.distribute`` strategy asks for."""
 
 import tensorflow as tf
 

@@ -34,11 +34,9 @@ def text(obj, doc: bool = False) -> tuple[str, str]:
 
 
 def _without_docstrings(code: str) -> str:
-    lines = code.splitlines()
+    lines, kinds = code.splitlines(), ast.FunctionDef | ast.ClassDef | ast.Module
     for node in ast.walk(ast.parse(code)):
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
-            continue
-        if ast.get_docstring(node) is None or len(node.body) == 1:
+        if not isinstance(node, kinds) or ast.get_docstring(node) is None or len(node.body) == 1:
             continue  # a body that is all docstring must keep it
         start, end = node.body[0].lineno - 1, node.body[0].end_lineno
         end += lines[end : end + 1] == [""]

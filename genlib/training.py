@@ -1,7 +1,7 @@
 """The compiled training loop behind ``fit``, and the callbacks that ride on it.
 
-An epoch is one call of one compiled graph: it draws each batch from data that stays in memory,
-so no Python runs between steps. The batch hooks of Keras callbacks run once a call.
+An epoch is one call of one compiled graph, in which no Python runs; it draws batches from data that
+stay in memory. The batch hooks of Keras callbacks run once a call.
 """
 
 import abc
@@ -27,10 +27,10 @@ class CompiledModel(keras.Model, abc.ABC):
     """A Keras model whose ``fit`` runs many training steps in one compiled graph.
 
     A subclass defines `step`, `log_names` and ``compile``, which sets ``optimizer`` and
-    ``jit_compile`` (see `resolve_jit`). It draws by `random_normal` and `random_uniform`, so that a
-    checkpoint holds the random state too. A setting may change at any time: the graph is made anew
-    (see `settings_of`), and a number given to an attribute that is a variable moves it. ``seed``
-    makes batches and all other draws reproducible: None, or a whole number below 2^32.
+    ``jit_compile`` (see `resolve_jit`), and draws by `random_normal` and `random_uniform`: so a
+    checkpoint holds the random state. Settings may change at any time: the graph is made anew (see
+    `settings_of`), and a number given to an attribute that is a variable moves it. ``seed`` makes
+    batches and all other draws reproducible: None, or a whole number below 2^32.
     """
 
     log_names: tuple[str, ...]  # what one step reports, in order
@@ -105,12 +105,9 @@ class CompiledModel(keras.Model, abc.ABC):
           callbacks: one or several Keras callbacks, which come after a `StopOnNaN`; else TypeError.
           verbose: 0 for silence, else Keras's progress bar.
 
-        Returns:
-          The mean over each epoch of each of `log_names`, also after an interrupt of the kernel.
-
-        Raises:
-          ValueError: a count below 1 or not whole; data of another shape, empty or not finite;
-            pixels as whole numbers above 1.
+        Returns the mean over each epoch of each of `log_names`, also after an interrupt. Raises
+        ValueError for a count below 1 or not whole; data of another shape, empty or not finite;
+        pixels as whole numbers above 1.
         """
         if not self.compiled:
             self.compile()

@@ -1,7 +1,7 @@
 """A GAN trained and judged in one line, always in the same way: what lectures and benchmarks run.
 
-Every variant gets networks of the same sizes and as many samples to be judged by, so that two rows
-of a table differ in the objective and its settings alone.
+Every variant gets networks of the same sizes and as many samples to be judged by: rows of a table
+differ in the objective and its settings alone.
 """
 
 import functools
@@ -22,7 +22,7 @@ SAMPLES = 2500
 #: Toys with modes, and three standard deviations of a mode: so near is a sample of high quality.
 RADIUS = {"ring": 0.3, "grid": 0.15}
 
-#: "preset": the variant's settings for such data; "paper": the class with its plain defaults.
+#: "preset": the variant's settings for such data; "paper": its plain defaults, on batches as large.
 SETTINGS = ("preset", "paper")
 
 
@@ -51,15 +51,11 @@ def on_toy(variant, toy="ring", *, width=128, **training) -> ToyTrial:
       variant: a name in `genlib.gans.REGISTRY`, or a class.
       toy: "ring" or "grid".
       width: units in each of the two hidden layers.
-      seed: of the networks, the latents and the batches: a whole number; default 0.
-      settings: "preset", the variant's settings for such data (default), or "paper", its plain
-        defaults on batches as large.
-      steps: generator steps; default: the preset's.
-      callbacks, epochs: as ``fit`` takes them; the steps are divided among the epochs.
-      **training: the last five, and any argument of the class.
+      **training: ``seed`` (of networks, latents and batches; default 0); ``settings``, "preset"
+        (default) or "paper", see `SETTINGS`; ``steps`` of the generator (default: the preset's),
+        divided among the ``epochs``; ``callbacks``; and any argument of the class.
 
-    Raises:
-      ValueError: an unknown variant, toy or setting; what the class itself refuses.
+    Raises ValueError for an unknown variant, toy or setting, or what the class itself refuses.
     """
     density = data.toy(validate.choice("toy", toy, RADIUS))
     model, made, seconds = _train(variant, toy, density, (2,), 2, width, SAMPLES, **training)
@@ -133,10 +129,7 @@ _LAST: dict = {}  # what was trained last without callbacks: how, and the model
 
 
 def _runner(model, key):
-    """The last run's model if ``model`` differs from it in its seed alone, else ``model``.
-
-    To the graph a seed is nothing but other first values, and a graph takes seconds to compile.
-    """
+    """The last run's model, whose graph is compiled, if the seed alone is new; else ``model``."""
     last = _LAST.get("model")
     if last is None or _LAST["key"] != key or last.train_function[0][-1] != settings_of(last):
         _LAST.update(key=key, model=model)

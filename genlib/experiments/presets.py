@@ -57,14 +57,10 @@ def preset(variant, data) -> Preset:
 def build(variant, data, nets, steps=None, start=None, **overrides) -> AdversarialModel:
     """The variant, a name or a class, with the settings of its `preset` for ``data``, compiled.
 
-    The learning rates fall to 5 % along a cosine: two networks that chase each other only settle
-    when their steps shrink.
-
-    Args:
-      nets: its networks, as the class takes them; `default_networks` makes some.
-      steps: generator steps over which the learning rates fall; default: the preset's.
-      start: what the generator's last kernel is multiplied by; default: the preset's.
-      **overrides: any argument of the class, over the preset's.
+    ``nets`` are its networks (see `default_networks`), ``overrides`` any arguments of the class.
+    The generator's last kernel is multiplied by ``start``. The learning rates fall to 5 % along a
+    cosine over ``steps`` generator steps: two networks that chase each other only settle when
+    their steps shrink. Both default to the preset's.
     """
     chosen = preset(variant, data)
     start = validate.positive("start", chosen.start if start is None else start)
@@ -83,9 +79,8 @@ def build(variant, data, nets, steps=None, start=None, **overrides) -> Adversari
 def default_networks(variant, shape, latent_dim=2, width=128, code=None, seed=None) -> tuple:
     """Two-layer networks for data of ``shape``, in the order in which the variant takes them.
 
-    Pictures are made in [0, 1]. A vector critic gives ``code`` numbers, and an autoencoder passes
-    the data through as many: 16 by default, but 1 for BEGAN on points of the plane. There a code
-    of 2 learns to copy the whole plane, and no energy tells the data from the rest of it.
+    Pictures are made in [0, 1]. A vector critic gives ``code`` numbers, an autoencoder's codes have
+    as many: 16, but 1 for BEGAN on points of the plane, all of which 2 would learn to copy.
     """
     variant, seed = find(variant), validate.seed("seed", seed)
     if code is None:

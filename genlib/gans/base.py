@@ -1,16 +1,8 @@
-"""The one training step that every GAN of the course shares.
+"""The one training step that every GAN of the course shares: Goodfellow et al. (2014), Algorithm 1.
 
 A variant says what it minimises (`critic_loss`, `generator_loss`) and, where it needs to, what
-happens after an update (`after_critic_step`, `after_generator_step`). All else is here: the
-alternation of Goodfellow et al. (2014), Algorithm 1. A variant may also set
-
-* ``critic_kind``, a key of `CRITIC_KINDS`: what its critic must give. None: it has no critic.
-* ``log_names``: what a step reports. Names before "generator_loss" belong to the critic's step,
-  names after it to the generator's; `log` reports each from inside a loss or a hook.
-* State beside the networks (a multiplier, a margin, ...): `add_state`.
-* `critic_variables`, where the critic's step trains more than the critic.
-* ``couples_batch = True``, where a loss is not the mean of one number a sample: replicas of a
-  ``tf.distribute`` strategy cannot share such a batch, and ``fit`` says so.
+happens after an update (`after_critic_step`, `after_generator_step`). It may also set `log_names`,
+`critic_kind`, `couples_batch` and `critic_variables`, and hold other state by `add_state`.
 """
 
 import abc
@@ -33,28 +25,28 @@ CRITIC_KINDS = {
 
 
 class AdversarialModel(CompiledModel):
-    """A generator and a critic that train against each other.
+    """A generator and a critic that train against each other. Every variant takes these as options.
 
     Args:
       generator: a Keras model from latents ``(n, latent_dim)`` to samples ``(n, ...)``.
-      critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says; None for a
-        variant without one.
+      critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says, or None.
       critic_steps: critic updates for each generator update, each on a fresh batch.
       r1: ``r1 / 2`` is the weight of `penalties.r1` in what the critic minimises.
-      ema: keep a running mean of the generator's weights that forgets at the rate ``1 - ema`` a
-        step, such as 0.999, for ``sample(..., averaged=True)``. None for none.
+      ema: keep a running mean of the generator's weights, for ``sample(..., averaged=True)``, that
+        forgets at the rate ``1 - ema`` a step, such as 0.999; None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
-      name: of the model, for Keras.
 
     Raises:
       TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
-      ValueError: the critic does not accept what the generator makes, gives something else than
-        the variant needs, or shares weights with it; a critic with batch normalisation under a
-        gradient penalty; ``r1`` where it gives not one number; any setting out of range.
+      ValueError: networks that do not fit each other or the variant, or share weights; a critic
+        with batch normalisation under a gradient penalty, or of more than one number under ``r1``;
+        any setting out of range.
     """
 
+    #: What a step reports by `log`: before "generator_loss" the critic's, after it the generator's.
     log_names = ("critic_loss", "generator_loss")
-    critic_kind: str | None = "scalar"
+    critic_kind: str | None = "scalar"  # a key of `CRITIC_KINDS`; None: it has no critic
+    #: True where a loss is not the mean of one number a sample: replicas cannot share a batch.
     couples_batch = False
 
     @property
@@ -105,7 +97,7 @@ class AdversarialModel(CompiledModel):
         """Move what the variant moves once a step (a margin, ...)."""
 
     def critic_updates(self):
-        """How many critic updates come before this generator update: an int or int32 scalar."""
+        """Critic updates before this generator update: an int or an int32 scalar."""
         return self.critic_steps
 
     @property
@@ -118,13 +110,10 @@ class AdversarialModel(CompiledModel):
         """Adam as most GAN papers since Radford et al. (2016) set it."""
         return keras.optimizers.Adam(2e-4, beta_1=0.5)
 
-    # Keras's manners.
-
     def compile(self, generator_optimizer=None, critic_optimizer=None, jit_compile="auto"):
-        """Choose the optimizers or their names (default: the variant's), and whether XLA compiles.
+        """Set the optimizers or their names (default: the variant's), and whether XLA compiles.
 
-        Raises ValueError for what is no optimizer, one that trains another model, one object for
-        both, or a critic's where there is no critic.
+        ValueError: no optimizer, another model's, one for both, or a critic's without a critic.
         """
         if self.critic is None and critic_optimizer is not None:
             raise ValueError(f"critic_optimizer must be None: {type(self).__name__} has no critic")
@@ -186,8 +175,6 @@ class AdversarialModel(CompiledModel):
                 f"values from {least:.4g} to {most:.4g}"
             )
         return data
-
-    # One step.
 
     def step(self, draw_batch):
         """The critic's updates, then one generator update; ``{log name: scalar}``."""
@@ -273,10 +260,7 @@ class AdversarialModel(CompiledModel):
 
 
 class _Both:
-    """A GAN's two optimizers as one, for Keras's callbacks and its summary.
-
-    Its learning rate is the generator's; the critic's keeps the proportion that it had at first.
-    """
+    """A GAN's two optimizers as one, for Keras; the critic's rate keeps its ratio to the first."""
 
     built = True
 

@@ -1,14 +1,9 @@
 """Boundary equilibrium GAN (Berthelot, Schumm, Metz 2017, "BEGAN", sections 3.3 and 3.4).
 
-The critic is an autoencoder with the reconstruction error L. A number k in [0, 1] weighs how much
-the critic minds generated samples, and moves so that ``E L(G(z)) = gamma E L(x)``::
-
-    critic:     E L(x) - k E L(G(z))
-    generator:  E L(G(z))
-    k <- clip(k + rate * (gamma E L(x) - E L(G(z))), 0, 1),   k = 0 at the start
-
-``M = E L(x) + |gamma E L(x) - E L(G(z))|`` measures convergence. L is the paper's L1 error, as a
-mean over the numbers of a sample: a sum would make k move as many times faster.
+The critic is an autoencoder with the reconstruction error L: the paper's L1, as a mean over the
+numbers of a sample (a sum would make k move as many times faster). k in [0, 1], 0 at the start,
+weighs how much the critic minds generated samples, and moves (`BEGAN.move_k`) until
+``E L(G(z)) = gamma E L(x)``. ``M = E L(x) + |gamma E L(x) - E L(G(z))|`` measures convergence.
 """
 
 import keras
@@ -21,10 +16,8 @@ from genlib.gans.base import AdversarialModel
 class BEGAN(AdversarialModel):
     """Boundary equilibrium GAN; the critic is a `genlib.networks.autoencoder`.
 
-    Args:
-      gamma: the diversity ratio, in [0, 1]: small for clean samples, large for varied ones.
-      k_rate: how fast k moves.
-      **options: those of `AdversarialModel`.
+    ``gamma`` in [0, 1] is the diversity ratio: small for clean samples, large for varied ones;
+    ``k_rate`` is how fast k moves.
     """
 
     critic_kind = "autoencoder"

@@ -1,15 +1,10 @@
 """Cramer GAN (Bellemare et al. 2017, "The Cramer distance as a solution to biased Wasserstein
 gradients", Algorithm 1).
 
-The energy distance in a space that a critic ``h`` learns. With two independent generated batches
-``g1`` and ``g2``::
-
-    generator:  E |h(x) - h(g1)| + E |h(x) - h(g2)| - E |h(g1) - h(g2)|
-    critic:     -(E f(x) - E f(g1)) + 10 E (|grad f(x^)| - 1)^2,   f(t) = |h(t) - h(g2)| - |h(t)|
-
-The generator's is the energy distance less ``E |h(x) - h(x')|``, in which it has no part. ``f`` is
-for the critic alone: it puts 0 in the place of a second real sample. The i-th samples of the
-batches are paired, and the penalty is WGAN-GP's, as in the paper.
+The energy distance in a space that a critic ``h`` learns (256 numbers in the paper), from two
+generated batches ``g1`` and ``g2``, the second drawn in each loss; their i-th samples are paired,
+as in the paper. The generator's loss lacks ``E |h(x) - h(x')|``, in which it has no part; the
+critic's puts 0 in the place of ``h(x')``.
 """
 
 import tensorflow as tf
@@ -20,14 +15,12 @@ from genlib.gans.wgan_gp import WGANGP
 
 
 class CramerGAN(WGANGP):
-    """Cramer GAN; the critic maps ``(n, ...)`` to vectors ``(n, k)``, 256 numbers in the paper.
-
-    Both losses draw the second generated batch themselves. Arguments: those of `WGANGP`.
-    """
+    """Cramer GAN, with `WGANGP`'s arguments; the critic maps ``(n, ...)`` to ``(n, k)``."""
 
     critic_kind = "vector"
 
     def critic_loss(self, real, fake):
+        """``E f(g1) - E f(x)`` and WGAN-GP's penalty; ``f(t) = |h(t) - h(g2)| - |h(t)|``."""
         second = self.critic(self.generate(tf.shape(fake)[0]), training=True)
 
         def f(t):
@@ -40,6 +33,7 @@ class CramerGAN(WGANGP):
         return tf.reduce_mean(f(fake)) - tf.reduce_mean(f(real)) + self.penalty_weight * penalty
 
     def generator_loss(self, real, fake):
+        """``E |h(x) - h(g1)| + E |h(x) - h(g2)| - E |h(g1) - h(g2)|``."""
         x, g1, g2 = (
             self.critic(samples, training=True)
             for samples in (real, fake, self.generate(tf.shape(fake)[0]))

@@ -1,13 +1,8 @@
 """Energy-based GAN (Zhao, Mathieu, LeCun 2017, "Energy-based generative adversarial network").
 
-The critic is an autoencoder, and a point's energy is how badly it is reconstructed (section 2.3):
-``D(x) = |Dec(Enc(x)) - x|``. The critic lowers it on the data, and raises it elsewhere until it
-reaches a margin m (equations 1 and 2; ``[t]_+ = max(t, 0)``)::
-
-    critic:     E D(x) + E [m - D(G(z))]_+
-    generator:  E D(G(z)) + 0.1 * pull-away term
-
-The hinge is each sample's own: one beyond the margin does not make up for one within it. The
+The critic is an autoencoder, and a point's energy D is how badly it is reconstructed (section 2.3).
+The critic lowers it on the data, and raises it elsewhere until it reaches a margin (equations 1 and
+2). The hinge is each sample's own: one beyond the margin does not make up for one within it. The
 pull-away term (section 2.4; the paper's EBGAN-PT) keeps samples apart.
 """
 
@@ -21,12 +16,9 @@ from genlib.gans.base import AdversarialModel
 class EBGAN(AdversarialModel):
     """Energy-based GAN; the critic is a `genlib.networks.autoencoder`.
 
-    Args:
-      margin: the energy up to which the critic lifts generated samples; the paper's is 10 on
-        MNIST, 20 on CelebA, 80 on LSUN.
-      pull_away_weight: weight of the pull-away term; 0 for none, else ``fit`` raises ValueError
-        for a batch of 1.
-      **options: those of `AdversarialModel`.
+    ``margin`` is the energy up to which the critic lifts generated samples: 10 on MNIST, 20 on
+    CelebA, 80 on LSUN in the paper. With ``pull_away_weight`` above 0, ``fit`` raises ValueError
+    for a batch of 1.
     """
 
     critic_kind = "autoencoder"
@@ -52,7 +44,7 @@ class EBGAN(AdversarialModel):
         return safe_sqrt(squared_error(self.critic, x))
 
     def critic_loss(self, real, fake):
-        """``E D(x) + E [m - D(G(z))]_+``."""
+        """``E D(x) + E [m - D(G(z))]_+``, with ``[t]_+ = max(t, 0)``."""
         on_real = tf.reduce_mean(self.energy(real))
         self.log("real_energy", on_real)
         return on_real + tf.reduce_mean(tf.nn.relu(self.margin - self.energy(fake)))

@@ -1,9 +1,8 @@
 """Fisher GAN (Mroueh and Sercu 2017, "Fisher GAN", Algorithm 1).
 
-``sup over f of (E_P f - E_Q f) / sqrt(Omega)``, ``Omega = 1/2 E_P f^2 + 1/2 E_Q f^2``: the gap
-in units of the critic's own size, so no box and no penalty on slopes is needed. Its square is
-``2 int (p - q)^2 / (p + q)``, hence never above 4. The constraint ``Omega = 1`` is
-kept by an augmented Lagrangian (equation 9).
+``sup over f of (E_P f - E_Q f) / sqrt(Omega)``, ``Omega = 1/2 E_P f^2 + 1/2 E_Q f^2``: the gap in
+units of the critic's own size, so no box and no penalty on slopes is needed. Its square is
+``2 int (p - q)^2 / (p + q)``, at most 4. An augmented Lagrangian (equation 9) keeps ``Omega = 1``.
 """
 
 import tensorflow as tf
@@ -15,12 +14,8 @@ from genlib.gans.base import AdversarialModel
 class FisherGAN(AdversarialModel):
     """Fisher GAN; the critic maps ``(n, ...)`` to numbers ``(n, 1)``.
 
-    ``multiplier``, the Lagrangian's l, goes down its own gradient, ``l <- l - rho (1 - Omega)``:
-    it grows while the critic is too large.
-
-    Args:
-      rho: the weight of the quadratic penalty, and the multiplier's learning rate.
-      **options: those of `AdversarialModel`.
+    ``multiplier``, the Lagrangian's l, moves by ``l <- l - rho (1 - Omega)``: it grows while the
+    critic is too large. ``rho`` is also the weight of the quadratic penalty.
     """
 
     log_names = ("critic_loss", "omega", "multiplier", "generator_loss")

@@ -1,10 +1,8 @@
 """The original GAN (Goodfellow et al. 2014, "Generative Adversarial Nets").
 
-With ``D(x) = sigmoid(l(x))`` the game of equation 1 is
-``min_G max_D  E log D(x) + E log(1 - D(G(z)))``. The critic gives the logit ``l``, and
-``log D = -softplus(-l)``, ``log(1 - D) = -softplus(l)`` never overflow.
-
-At the best critic ``D* = p / (p + q)`` the value is ``2 JSD(P, Q) - log 4`` (Theorem 1).
+``min_G max_D E log D(x) + E log(1 - D(G(z)))`` (equation 1), with ``D(x) = sigmoid(l(x))``: the
+critic gives the logit l, and ``log D = -softplus(-l)``, ``log(1 - D) = -softplus(l)`` never
+overflow. At the best critic ``p / (p + q)`` the value is ``2 JSD(P, Q) - log 4`` (Theorem 1).
 """
 
 import keras
@@ -17,11 +15,8 @@ from genlib.gans.base import AdversarialModel
 class GAN(AdversarialModel):
     """The original GAN; the critic maps ``(n, ...)`` to logits ``(n, 1)``, with no sigmoid.
 
-    Args:
-      objective: what the generator minimises. ``"non_saturating"`` (section 3, the authors'
-        advice): ``-E log D(G(z))``. ``"minimax"`` (equation 1): ``E log(1 - D(G(z)))``, whose
-        gradient vanishes where the critic is sure.
-      **options: those of `AdversarialModel`.
+    The generator's ``objective``: ``"non_saturating"`` (section 3, the authors' advice), or
+    ``"minimax"`` (equation 1), whose gradient vanishes where the critic is sure.
     """
 
     def __init__(self, generator, critic, objective="non_saturating", **options):

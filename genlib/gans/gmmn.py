@@ -1,14 +1,10 @@
 """Generative moment matching network (Li, Swersky, Zemel 2015, "Generative moment matching
 networks"; the same idea in Dziugaite, Roy, Ghahramani 2015).
 
-No critic: the generator itself goes down the distance between two batches::
-
-    sqrt(MMD^2(x, G(z))),   k(x, y) = sum_i exp(-|x - y|^2 / (2 bandwidth_i^2))
-
-MMD^2 is the V-statistic, as in the paper. The U-statistic (``unbiased``) is often negative near
-the goal, and there its root has gradient 0: give it ``root=False``.
-
-The authors' code descends a thousand times the loss by SGD with momentum; we use Adam.
+No critic: the generator goes down ``sqrt(MMD^2(x, G(z)))`` between two batches, a V-statistic, as
+in the paper. The U-statistic (``unbiased``) is often negative near the goal, and there its root has
+gradient 0: give it ``root=False``. The authors' code descends a thousand times the loss by SGD with
+momentum; we use Adam.
 """
 
 import math
@@ -29,18 +25,12 @@ class GMMN(AdversarialModel):
     """Moment matching without a critic: ``GMMN(generator)``.
 
     Args:
-      bandwidths: of the RBF kernels that are summed, in units of the data.
+      bandwidths: of the RBF kernels that are summed, positive, in units of the data.
       kernel: any ``k(x, y)`` from `genlib.divergences.kernels` in their place.
-      unbiased: the U-statistic in place of the V-statistic.
-      root: descend the root of MMD^2 (the paper's advice: its gradient does not fade as the goal
-        comes near), else MMD^2 itself.
+      unbiased: the U-statistic in place of the V-statistic; a batch of 1 is then a ValueError.
+      root: descend the root of MMD^2 (the paper's advice: its gradient does not fade at the goal).
       autoencoder: a trained `genlib.networks.autoencoder`, which is frozen ("GMMN+AE"): the
-        generator makes codes and matches those of the data; ``sample`` decodes them.
-      **options: those of `AdversarialModel`.
-
-    Raises:
-      ValueError: a bandwidth that is not positive; a generator that does not make the
-        autoencoder's codes; at ``fit``, a batch of 1 with ``unbiased``.
+        generator makes its codes, else ValueError, and ``sample`` decodes them.
     """
 
     critic_kind = None

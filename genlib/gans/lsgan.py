@@ -1,11 +1,9 @@
 """Least-squares GAN (Mao et al. 2017, "Least squares generative adversarial networks").
 
-The critic, which ends without a sigmoid, is pulled to ``b`` on real samples and to ``a`` on
-generated ones; the generator pulls it to ``c`` (equation 2). With ``b - c = 1`` and ``b - a = 2``
-the generator minimises, at the best critic, a Pearson chi-square: ``2 C(G) = int (p - q)^2 /
-(p + q)``, where ``C`` counts the real samples' term too (Theorem 1). Other codings, such as 0-1-1,
-which the authors use in practice (equation 9), change the scale and the level of the same
-divergence: ``2 C(G) = (b - a)^2 / 4 int (p - q)^2 / (p + q) + (a + b - 2 c)^2 / 2``.
+The critic is pulled to ``b`` on real and to ``a`` on generated samples, which the generator pulls
+to ``c`` (equation 2). At the best critic twice the generator's loss, real samples' term included,
+is ``(b - a)^2 / 4 int (p - q)^2 / (p + q) + (a + b - 2 c)^2 / 2``: a Pearson chi-square where
+``b - c = 1`` and ``b - a = 2`` (Theorem 1), and that of another scale and level elsewhere.
 """
 
 import numpy as np
@@ -13,17 +11,14 @@ import tensorflow as tf
 
 from genlib.gans.base import AdversarialModel
 
-#: Named triples (a, b, c): equation 9 and equation 8.
+#: Named triples (a, b, c): equation 9, which the authors use in practice, and equation 8.
 CODINGS = {"zero_one": (0.0, 1.0, 1.0), "pearson": (-1.0, 1.0, 0.0)}
 
 
 class LSGAN(AdversarialModel):
     """Least-squares GAN; the critic maps ``(n, ...)`` to numbers ``(n, 1)``, with no sigmoid.
 
-    Args:
-      coding: the targets (a, b, c): ``"zero_one"``, ``"pearson"``, or three numbers, a and b
-        different.
-      **options: those of `AdversarialModel`.
+    ``coding``: a key of `CODINGS`, or three finite numbers (a, b, c), a and b different.
     """
 
     def __init__(self, generator, critic, coding="zero_one", **options):

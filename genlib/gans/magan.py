@@ -1,16 +1,10 @@
 """Margin adaptation GAN (Wang, Cully, Chang, Demiris 2017, "MAGAN", Algorithm 1).
 
-`EBGAN` whose margin follows the data: the critic is trained on the data alone at first, and the
-margin starts at the mean energy of the data. Once an epoch it moves there again if
-
-1. the mean energy of the data is below the margin,
-2. and below that of the generated samples,
-3. which did not fall since the epoch before: the generator has stopped to gain.
-
-So it never rises. The energy is the squared error, and there is no pull-away term. The third test
-is the paper's ``last <= now``; the authors' code has ``<``. As there, the first epoch decides
-nothing, and the critic is pretrained for two. How many steps make an epoch is a setting of its own,
-whatever ``fit`` is given.
+`EBGAN` with the squared error, no pull-away term, and a margin that starts at the mean energy of
+the data, once the critic was trained on them alone. Once an epoch it moves there again if that is
+below the margin, and below the mean energy of the generated samples, which did not fall since the
+epoch before: the generator has stopped to gain. So it never rises. The last test is the paper's
+``last <= now``; the authors' code has ``<``. As there, the first epoch decides nothing.
 """
 
 import keras
@@ -27,10 +21,9 @@ class MAGAN(EBGAN):
     Args:
       margin: where the margin starts; None: at the mean energy of the data after `pretrain`, which
         the first ``fit`` then runs.
-      epoch_steps: generator steps in an epoch; by default those of 60,000 pictures in batches
-        of 64, as on MNIST.
-      pretrain_steps: critic updates on the data alone; default: two epochs.
-      **options: those of `AdversarialModel`.
+      epoch_steps: generator steps in an epoch, whatever ``fit`` is given; default: MNIST's in
+        batches of 64.
+      pretrain_steps: critic updates on the data alone; default: two epochs, as the authors.
     """
 
     log_names = (*EBGAN.log_names, "margin")
@@ -45,9 +38,8 @@ class MAGAN(EBGAN):
         start = 0.0 if margin is None else validate.positive("margin", margin)
         self.margin = self.add_state("margin", start)
         self.last_fake_energy = self.add_state("last_fake_energy", float("inf"))
-        self.totals = self.add_state(
-            "totals", [[0.0, 0.0]] * 2
-        )  # rows: data, generated; sum, count
+        # Rows: data, generated; columns: sum, count.
+        self.totals = self.add_state("totals", [[0.0, 0.0]] * 2)
 
     def energy(self, x):
         """``|Dec(Enc(x)) - x|^2``, summed over all of a sample: ``(n, ...)`` to (n,)."""

@@ -1,16 +1,11 @@
 """McGAN (Mroueh, Sercu and Goel 2017, "McGan: mean and covariance feature matching GAN").
 
-The critic learns features ``Phi``, bounded because its weights are clipped, and the game is over
-the difference that their moments show (an integral probability metric).
-
-* Mean matching (section 3): ``max over |v|_p <= 1 of <v, E Phi(x) - E Phi(x~)>``, which is the
-  dual norm ``|E Phi(x) - E Phi(x~)|_q``, ``1/p + 1/q = 1``. Both forms are the paper's: the dual,
-  where that closed form is the loss, and the primal (``trained_v``), where ``v`` is trained beside
-  the features and brought back into its ball.
-* Covariance matching (section 4): ``max over U, V of E <U'Phi(x), V'Phi(x)> - E <U'Phi(x~),
-  V'Phi(x~)>`` over ``U, V`` with ``k`` orthonormal columns: the sum of the ``k`` largest singular
-  values of the difference of the (uncentred) second moments, which has eigenvalues of both signs.
-  Both return to orthonormal columns by a QR decomposition after each step.
+The critic learns features ``Phi``, bounded because its weights are clipped. Mean matching (section
+3) plays for ``max over |v|_p <= 1 of <v, E Phi(x) - E Phi(x~)>``: in the paper's dual form, the
+difference's q-norm with ``1/p + 1/q = 1``, or in its primal form, with a trained v. Covariance
+matching (section 4) plays for ``max over U, V of E <U'Phi(x), V'Phi(x)> - E <U'Phi(x~),
+V'Phi(x~)>`` over k orthonormal columns each: the sum of the k largest singular values of the
+difference of the (uncentred) second moments.
 """
 
 import keras
@@ -32,7 +27,6 @@ class McGAN(AdversarialModel):
       trained_v: for the mean, train ``v`` instead of solving for it on each batch.
       k: for the covariance, the columns of ``U`` and ``V``, at most m.
       clip: half the side of the box that holds each weight of the features.
-      **options: those of `AdversarialModel`.
     """
 
     critic_kind = "vector"

@@ -1,26 +1,15 @@
 """MMD GAN: moment matching in a space that a critic learns, in two forms.
 
 `MMDGAN` (Li, Chang, Cheng, Yang, Poczos 2017, "MMD GAN: towards deeper understanding of moment
-matching network"). The critic is an autoencoder with encoder ``f`` and decoder ``f_d``; with
-``M = sqrt(MMD^2(f(x), f(G(z))))`` (V-statistic, RBF kernels)::
+matching network"): the root of a V-statistic, with RBF kernels, of the codes f of an autoencoder.
+Reconstruction keeps f injective, ``feasibility = -mean relu(-(E f(x) - E f(G(z))))`` keeps
+``E f(x) >= E f(G(z))``, and f's weights, not the decoder's, are clipped. Errors are means over the
+numbers of a sample, as in the authors' code, whose schedule (WGAN's authors') we leave out.
 
-    critic:     -M - 16 * feasibility + 8 * (E |x - f_d(f(x))|^2 + E |x~ - f_d(f(x~))|^2)
-    generator:   M + 16 * feasibility
-    feasibility = -mean relu(-(E f(x) - E f(G(z))))
-
-The reconstruction keeps ``f`` injective, feasibility keeps ``E f(x) >= E f(G(z))``. After each
-update the weights of ``f``, not of ``f_d``, are clipped. Errors are means over the numbers of a
-sample, as in the authors' code; its schedule is that of WGAN's authors, which we leave out.
-
-`MMDGANGP` (Binkowski, Sutherland, Arbel, Gretton 2018, "Demystifying MMD GANs"). The critic gives
-a vector ``h``; U-statistics, and a gradient penalty on the witness in the place of the clip::
-
-    critic:     -MMD^2(h(x), h(G(z))) + penalty * E (|grad w(x^)| - 1)^2
-    generator:   MMD^2(h(x), h(G(z)))
-    w(t) = E k(h(t), h(x)) - E k(h(t), h(G(z)))
-
-The kernel is rational quadratic. The slope's norm is over all of a sample, as in the paper; the
-authors' code takes it over the rows of a picture, clips gradients and penalises activations.
+`MMDGANGP` (Binkowski, Sutherland, Arbel, Gretton 2018, "Demystifying MMD GANs"): the U-statistic,
+with rational quadratic kernels, of vectors h, and a penalty on the slope of the witness
+``w(t) = E k(h(t), h(x)) - E k(h(t), h(G(z)))``, over all of a sample, as in the paper; the authors'
+code takes it over the rows of a picture, clips gradients and penalises activations.
 """
 
 import tensorflow as tf
@@ -37,11 +26,8 @@ from genlib.gans.wgan_gp import WGANGP
 class MMDGAN(AdversarialModel):
     """MMD GAN with a clipped encoder; the critic is a `genlib.networks.autoencoder`.
 
-    Args:
-      bandwidths: of the RBF kernels that are summed, in units of the codes.
-      clip: after each critic update, encoder weights lie in [-clip, clip].
-      feasibility_weight, reconstruction_weight: of these terms.
-      **options: those of `AdversarialModel`.
+    ``bandwidths`` of the summed RBF kernels are in units of the codes; after each critic update the
+    encoder's weights are in [-clip, clip]. The weights are those of the two terms.
     """
 
     critic_kind = "autoencoder"
@@ -86,12 +72,8 @@ class MMDGAN(AdversarialModel):
 class MMDGANGP(WGANGP):
     """MMD GAN with a gradient penalty; the critic maps ``(n, ...)`` to vectors ``(n, k)``.
 
-    Args:
-      alphas: of the rational quadratic kernels that are summed.
-      penalty_weight, **options: those of `WGANGP`.
-
-    Raises:
-      ValueError: a setting out of range; at ``fit``, a batch of 1.
+    ``alphas`` are those of the rational quadratic kernels that are summed. ValueError: a setting
+    out of range; at ``fit``, a batch of 1.
     """
 
     critic_kind = "vector"

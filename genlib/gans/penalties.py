@@ -15,14 +15,8 @@ SMOOTHING = 1e-12
 def gradient_penalty(value, real, fake, alpha, target=1.0):
     """``E (|grad value(x^)|_2 - target)^2`` at ``x^ = alpha x + (1 - alpha) x~``, a scalar.
 
-    Args:
-      value: one number a sample.
-      real, fake: ``(n, ...)``, of the same shape.
-      alpha: ``(n,)``, one number for each *pair*, uniform in [0, 1]: a point on the straight line
-        between a real and a generated sample.
-      target: the norm that costs nothing.
-
-    Source: Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3.
+    ``real``, ``fake``: ``(n, ...)``, of one shape; ``alpha``: ``(n,)``, one a *pair*, uniform
+    in [0, 1]. Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3.
     """
     alpha = tf.reshape(alpha, [-1] + [1] * (real.shape.rank - 1))
     between = alpha * real + (1 - alpha) * fake
@@ -33,8 +27,7 @@ def gradient_penalty(value, real, fake, alpha, target=1.0):
 def r1(value, real):
     """``E |grad value(x)|^2`` over real samples ``(n, ...)``, a scalar; cost it ``gamma / 2``.
 
-    Source: Mescheder et al. 2018, "Which training methods for GANs do actually converge?",
-    equation 9.
+    Mescheder et al. 2018, "Which training methods for GANs do actually converge?", equation 9.
     """
     return tf.reduce_mean(squared_gradient_norms(value, real))
 

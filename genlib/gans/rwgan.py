@@ -1,13 +1,11 @@
 """Relaxed Wasserstein GAN (Guo, Hong, Lin and Yang 2017, "Relaxed Wasserstein with applications
 to GANs").
 
-Its distance moves mass at the cost of a Bregman divergence, for a convex ``phi``:
-``D_phi(x, y) = phi(x) - phi(y) - <grad phi(y), x - y>``, and ``W_phi(P, Q)`` is the least
-``E D_phi(x, y)`` over all couplings. ``phi = |x|^2`` gives ``W2^2``; ``phi = sum x log x`` gives,
-for positive data, the paper's KL cost.
-
-The paper trains WGAN's clipped critic: a heuristic. Here the critic is a pair of potentials, ``u``
-on real and ``v`` on generated samples, and both players share the entropically regularised dual
+``W_phi(P, Q)`` is the least ``E D_phi(x, y)`` over all couplings, at the cost of a Bregman
+divergence: ``D_phi(x, y) = phi(x) - phi(y) - <grad phi(y), x - y>``, phi convex. ``|x|^2`` gives
+``W2^2``; ``sum x log x``, for positive data, the paper's KL cost. The paper trains WGAN's clipped
+critic: a heuristic. Here the critic is a pair of potentials, ``u`` on real and ``v`` on generated
+samples, and both players share the entropically regularised dual
 
 ``E u(x) + E v(y) - eps E [exp((u(x) + v(y) - D_phi(x, y)) / eps) - 1]``,
 
@@ -30,12 +28,10 @@ PHI = {"squared": costs.squared_norm, "kl": costs.negative_entropy}
 class RWGAN(AdversarialModel):
     """Relaxed WGAN; the critic maps ``(n, ...)`` to ``(n, 2)``: column 0 is ``u``, column 1 ``v``.
 
-    Args:
-      phi: ``"squared"``, ``"kl"`` (``fit`` raises ValueError unless the data and what the
-        generator makes are positive: let it end in a softplus), or a convex, differentiable
-        function from ``(n, d)`` to ``(n,)``; data of more axes are flattened for it.
-      regularisation: eps, in units of the cost. A small one blurs less and trains less smoothly.
-      **options: those of `AdversarialModel`.
+    ``phi``: a key of `PHI`, or a convex, differentiable function ``(n, d) -> (n,)``; data of more
+    axes are flattened for it. With "kl", ``fit`` raises ValueError unless the data and what the
+    generator makes are positive: let it end in a softplus. ``regularisation`` is eps, in units of
+    the cost: a small one blurs less and trains less smoothly.
     """
 
     critic_kind = "pair"

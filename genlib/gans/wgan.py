@@ -1,9 +1,8 @@
 """Wasserstein GAN (Arjovsky, Chintala and Bottou 2017, "Wasserstein GAN", Algorithm 1).
 
-By Kantorovich and Rubinstein, ``W1(P, Q) = max over 1-Lipschitz f of E f(x) - E f(x~)``. The
-critic is ``f``; keeping its weights in the box ``[-clip, clip]`` keeps it K-Lipschitz for some K,
-so what it reaches is at most ``K W1``. (The authors' code clips before each critic update, not
-after it.)
+``W1(P, Q) = max over 1-Lipschitz f of E f(x) - E f(x~)``. The critic is ``f``; weights in the box
+``[-clip, clip]`` keep it K-Lipschitz for some K, so what it reaches is at most ``K W1``. (The
+authors' code clips before each critic update, not after it.)
 """
 
 import keras
@@ -16,11 +15,8 @@ from genlib.gans.base import AdversarialModel
 class WGAN(AdversarialModel):
     """WGAN with weight clipping; the critic maps ``(n, ...)`` to numbers ``(n, 1)``.
 
-    Args:
-      clip: half the side of the box that holds each of the critic's weights.
-      authors_schedule: 100 critic updates before each of the first 25 generator updates and each
-        500th.
-      **options: those of `AdversarialModel`.
+    ``clip`` is half the side of the box that holds the critic's weights. ``authors_schedule``: 100
+    critic updates before each of the first 25 generator updates and each 500th.
     """
 
     def __init__(self, generator, critic, clip=0.01, critic_steps=5, authors_schedule=False,

@@ -1,9 +1,8 @@
 """WGAN with gradient penalty (Gulrajani et al. 2017, "Improved training of Wasserstein GANs").
 
-WGAN's game without its box: a term ``lambda E (|grad f(x^)|_2 - 1)^2`` (equation 3) asks the
-critic for slope 1 on the lines between real and generated samples, where a best critic has it
-(Proposition 1). It is the norm of each sample's own gradient, over all of its axes. The authors'
-code takes lambda 0.1 on 2-D toys (``gan_toy.py``) and 10 elsewhere.
+In place of WGAN's box, ``lambda E (|grad f(x^)|_2 - 1)^2`` (equation 3) asks the critic for slope 1
+on the lines between real and generated samples, where a best critic has it (Proposition 1). The
+authors' code takes lambda 0.1 on 2-D toys (``gan_toy.py``) and 10 elsewhere.
 """
 
 import keras
@@ -17,9 +16,7 @@ from genlib.gans.base import AdversarialModel
 class WGANGP(AdversarialModel):
     """WGAN-GP; the critic maps ``(n, ...)`` to numbers ``(n, 1)``, without batch normalisation.
 
-    Args:
-      penalty_weight: the paper's lambda.
-      **options: those of `AdversarialModel`.
+    ``penalty_weight`` is the paper's lambda.
     """
 
     log_names = ("critic_loss", "penalty", "generator_loss")

@@ -1,9 +1,6 @@
 """Explorers: sliders over one picture that answers at once, and a live view of training.
 
-``explore("kl")`` opens one. A new explorer is one class in its lecture's module::
-
-    @scene("gaussian")
-    class Gaussian(Scene): ...
+``explore("kl")`` opens one. To make one, see ``genlib.widgets.explorer``.
 """
 
 import importlib
@@ -19,8 +16,7 @@ __all__ = [
     "slider",
 ]  # fmt: skip
 
-#: Every explorer's name and the module that holds it, which is imported when it is first asked
-#: for: importing all lectures would take seconds, so they are read off the decorators.
+#: Every explorer's name and its module, read off the decorators: to import all takes seconds.
 SCENES: dict[str, str] = {
     name: f"genlib.lectures.{path.stem}"
     for path in sorted((Path(__file__).parents[1] / "lectures").glob("l[0-9]*.py"))

@@ -1,12 +1,11 @@
 """Moving artists: what ``stage`` makes once and ``update`` moves.
 
-All are born animated, and that is how the explorer knows them. They are drawn by ``zorder``, and
-within it axes by axes in the order in which they were made. Each has one verb::
+All are born animated: by that the explorer knows them. They are drawn by ``zorder``, and within it
+axes by axes in the order in which they were made. Each has one verb::
 
     left, right = fig.subplots(1, 2)
     panel(left, "Densities", ("x", -8, 8), ("density", 0, 1.6))     # still: title, x, y
     key(left, 0.98, 0.98, {"real": "real", "generated": "q"})       # still: words in a column
-
     line = curve(left, "q", linewidth=3);     line.move(xs, ys)
     point = dot(left, "q", 9);                point.move(x, y)       # or arrays: many dots
     area = shade(left, "q", 0.25);            area.move(xs, low, high)
@@ -14,10 +13,7 @@ within it axes by axes in the order in which they were made. Each has one verb::
     q = density(left, "q", "Q");              q.move(xs, ys)         # q.curve, q.shade, q.name
     lines = strokes(left, "accent");          lines.set_segments(ends)
     heat = image(left, extent, vmin=0, vmax=1); heat.set_data(rows)
-
-``moving`` takes any artist or container of matplotlib's own, and gives it back::
-
-    bars = moving(left.bar(xs, 0 * xs)); rule = moving(left.axvline(0))
+    bars = moving(left.bar(xs, 0 * xs))       # any artist or container of matplotlib's own
 
 A ``role`` is a key of ``plots.COLORS``, or any colour of matplotlib's, such as ``"black"``.
 ``style`` is passed on: ``linewidth``, ``linestyle``, ``zorder``, ``fontsize``, ...
@@ -38,7 +34,7 @@ from genlib.plots import COLORS
 
 
 def moving(artist):
-    """Mark an artist, or all artists of a container or list, as moving; return what was given."""
+    """Mark an artist, or all of a container or list, as moving; return what was given."""
     if isinstance(artist, Artist):
         artist.set_animated(True)
         return artist
@@ -127,9 +123,6 @@ def image(ax, extent=None, **style) -> AxesImage:
     ``style`` must set the range of colours, ``vmin`` and ``vmax`` or ``norm``: the data come later.
     """
     return moving(ax.imshow([[0]], origin="lower", aspect="auto", extent=extent, **style))
-
-
-# What stands still
 
 
 def panel(ax, title: str = "", x="", y="", **more):

@@ -25,11 +25,10 @@ A new explorer is one class in its lecture's module, ``genlib/lectures/lNN_slug.
             return {"entropy": f"{0.5 + np.log(scale * np.sqrt(2 * np.pi)):.3f} nats"}
 
 ``update`` must depend on nothing but its arguments and what ``stage`` built, so that the same
-controls always give the same picture. The still part is drawn once; at each change only the
-animated artists are drawn over it: those of ``genlib.widgets.artists``, or marked by ``moving``.
-``update`` may also change the limits, scales, labels and title of axes: each new set of them draws
-the still part anew (40 ms or more). A moving line or shade costs about 0.1 ms, a moving text 0.2 ms
-a letter: numbers belong in what ``update`` gives.
+controls always give the same picture. At each change only the animated artists are drawn, those of
+``genlib.widgets.artists`` or marked by ``moving``: in 0.1 ms a line or shade, 0.2 ms a letter, so
+numbers belong in what ``update`` gives. It may also change the limits, scales, labels and titles of
+axes: each new set of them draws the still part anew (40 ms or more).
 """
 
 import html
@@ -90,10 +89,9 @@ class Scene:
 
 
 class Explorer(Live):
-    """A scene with its controls, its picture, its numbers and its settings line.
+    """A scene with its controls, picture, numbers and settings line; ``start`` sets controls.
 
-    Show it by leaving it at the end of a cell; it is closed when that is run again, or by
-    ``close``. ``start`` sets controls by name.
+    Leave it at the end of a cell; it is closed when that is run again, or by ``close``.
     """
 
     def __init__(self, scene: Scene, **start):
@@ -159,10 +157,7 @@ class Explorer(Live):
         return {name: _tidy(control.value) for name, control in self.controls.items()}
 
     def set(self, **values) -> None:
-        """Set controls by name and draw once.
-
-        Raises ValueError for a name or a value that is not accepted; then nothing changes.
-        """
+        """Set controls by name and draw once; a wrong name or value changes nothing: ValueError."""
         for name, value in values.items():
             _check(name, self._control(name), value)
         before = self.values
@@ -290,16 +285,13 @@ def _number_text(value) -> str:
     return f"{float(value):.3f}".replace("-", "−").replace("inf", "∞")
 
 
-# A control has either options by name, or a number between bounds.
-
-
 def _tidy(value):
     """A slider's 0.30000000000000004 is 0.3."""
     return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def _options(control) -> dict | None:
-    """The accepted values by their text, whichever of the allowed forms the options have."""
+    """The accepted values by their text; None for a number between bounds."""
     if hasattr(control, "options"):
         return dict(zip(control._options_labels, control._options_values, strict=True))
     return {"no": False, "yes": True} if isinstance(control.value, bool) else None

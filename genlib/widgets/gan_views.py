@@ -17,8 +17,7 @@ def points_view(points, surface, *, steps, curve="critic_loss", label=None, line
       surface: ``(model, points (n, 2)) -> (n,)``, high where the critic would have the generator
         go; None for a variant without a critic.
       steps: generator steps an epoch, for the titles.
-      curve, label: a name of the model's logs, and what to write beside its axis.
-      line: a value to mark on the curve's axis, or None.
+      curve, label, line: a name of the model's logs, its axis's label and a value to mark there.
       alt: what the last picture shows.
     """
 

@@ -1,7 +1,6 @@
-"""What lives on a page, and when it is freed.
+"""What lives on a page, and when it is freed: ipywidgets keeps every widget until it is closed.
 
-ipywidgets keeps every widget until it is closed: so they are closed when their owner is dropped, or
-once a page shows it, when its cell is run again.
+Ours close when their owner is dropped, or once a page shows it, when its cell is run again.
 """
 
 import io
@@ -18,10 +17,7 @@ _shown: set["Live"] = set()  # a page shows these: they must live though nothing
 
 
 class Live:
-    """Base class of what is shown as a widget: it calls ``_go_live`` with it once.
-
-    What the widget calls back must not keep its owner alive: see ``weakly``.
-    """
+    """Base class of what is shown as a widget. Callbacks must not keep it alive: see ``weakly``."""
 
     widget: widgets.Widget
 

@@ -20,10 +20,9 @@ _STRIP = 1000  # pixels across the strip of frames that a notebook stores
 class TrainingView(keras.callbacks.Callback):
     """Draw a picture at the start of training, after every ``every`` epochs and at the end.
 
-    ``draw(fig, model, epoch, logs)`` draws into an empty ``fig``; ``epoch`` counts those done, from
-    0. The notebook stores the last picture, with ``alt`` as its text. ``frames`` holds them as
-    ``(epoch, PNG bytes)``, at most ``keep`` (then every second one is dropped), and ``replay()``
-    shows them again under a slider.
+    ``draw(fig, model, epoch, logs)`` draws into an empty ``fig``; ``epoch`` counts those done. The
+    notebook stores the last picture, with ``alt``. ``frames`` holds ``(epoch, PNG bytes)``, at most
+    ``keep`` (then every second one is dropped), and ``replay()`` shows them under a slider.
     """
 
     def __init__(self, draw: Callable, every=1, *, alt: str, size=(9.2, 3.8), keep=100):
@@ -108,9 +107,8 @@ class Replay(Live):
         pictures = [Image.open(io.BytesIO(self.frames[i][1])).convert("RGB") for i in chosen]
         columns = 2 if pictures[0].width > pictures[0].height else len(pictures)
         size = [side * _STRIP // (columns * pictures[0].width) for side in pictures[0].size]
-        page = Image.new(
-            "RGB", (columns * size[0], -(-len(pictures) // columns) * size[1]), "white"
-        )
+        rows = -(-len(pictures) // columns)
+        page = Image.new("RGB", (columns * size[0], rows * size[1]), "white")
         for place, picture in enumerate(pictures):
             corner = (place % columns * size[0], place // columns * size[1])
             page.paste(picture.resize(size, Image.Resampling.LANCZOS), corner)
