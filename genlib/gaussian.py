@@ -18,10 +18,7 @@ def density(x, mean=0.0, scale=1.0) -> np.ndarray:
 
 
 def from_squares(squares, log_det=0.0, dim=1):
-    """The log-density of a Gaussian in ``dim`` dimensions.
-
-    ``squares`` is ``(x - mean)' C^-1 (x - mean)`` and ``log_det`` is ``log|C|``, C the covariance.
-    """
+    """The log-density in ``dim`` dimensions from ``(x - mean)' C^-1 (x - mean)`` and ``log|C|``."""
     return -(squares + log_det + dim * np.log(2 * np.pi)) / 2
 
 

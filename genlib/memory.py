@@ -1,7 +1,6 @@
 """Large tables are made a part at a time."""
 
-#: Entries of a table that are held at once: 16 MB in float32.
-ENTRIES = 2**22
+ENTRIES = 2**22  #: of a table, held at once: 16 MB in float32
 
 
 def slices(n: int, row_size: int, entries: int | None = None) -> list[slice]:

@@ -28,10 +28,9 @@ class DigitScore(NamedTuple):
 def mode_coverage(samples, centers, radius: float) -> ModeCoverage:
     """Count the modes that ``samples`` (n, d) reach, among ``centers`` (k, d).
 
-    A sample is of high quality if its nearest center lies within ``radius``, by custom three
-    standard deviations of a mode (true samples of round Gaussians in 2-D: 98.9 %); a mode counts
-    when it has one such sample. ValueError for empty or non-finite arrays, dimensions that differ,
-    or a radius that is not positive. The protocol of PacGAN (Lin et al. 2018, arXiv:1712.04086).
+    A sample is of high quality within ``radius`` of its nearest center, by custom three standard
+    deviations (98.9 % of a 2-D Gaussian); a mode counts when it has one. ValueError for empty or
+    non-finite arrays, dimensions that differ, radius <= 0. PacGAN (arXiv:1712.04086).
     """
     samples = validate.samples("samples", samples)
     centers = validate.samples("centers", centers)
@@ -46,12 +45,11 @@ def mode_coverage(samples, centers, radius: float) -> ModeCoverage:
 def class_scores(x) -> DigitScore:
     """Let a classifier read the 8x8 pictures ``x``, (n, 8, 8, 1) or (n, 8, 8), in [0, 1].
 
-    Trained on ``images("digits")`` and on pictures that are none, it may answer "no digit". Of the
-    359 real digits it never saw, 97.8 % are read as digits (the ceiling); of uniform noise, plain
-    grey or the mean digit 0 %; of noise with each pixel's own histogram 3 to 5 %; of averages of
-    two digits about 15 %, of two of one class 95 %. It does not see variety within a class: ten
-    clean digits would score 100 %. ValueError for another shape, values outside [0, 1], NaN or no
-    picture at all.
+    Trained on ``images("digits")`` and on pictures that are none, it may answer "no digit". It
+    reads as digits 97.8 % of 359 real ones it never saw (the ceiling); 0 % of noise, plain grey or
+    the mean digit; 3 to 5 % of noise with each pixel's histogram; some 15 % of averages of two
+    digits, 95 % of two of one class. It does not see variety within a class: ten clean
+    digits score 100 %. ValueError for another shape, values outside [0, 1], NaN or no picture.
     """
     x = validate.numbers("x", x).numpy().astype(np.float32)
     if x.shape[1:] not in ((8, 8), (8, 8, 1)) or not len(x):
@@ -79,10 +77,7 @@ def _reader():
 
 
 def _no_digits(digits, n, rng):
-    """Pictures that are no digits, near the real ones (n, 64) and far from them.
-
-    Both are needed: what a classifier was never shown it puts in some class or other.
-    """
+    """Non-digits near the real ones (n, 64) and far off: what it never saw gets any class."""
     pick = functools.partial(rng.integers, len(digits))
     kinds = [
         rng.uniform(size=(n, 64)),  # noise

@@ -73,15 +73,12 @@ def all_positive(name: str, value):
 
 
 def levels(name: str, value, count: int):
-    """Return ``value``; ValueError unless it holds only k / (count - 1), k = 0 to count - 1.
-
-    A rounding error of a thousandth of a step is forgiven. Symbolic tensors pass.
-    """
+    """Return ``value``; ValueError unless all are k / (count - 1) in [0, 1] (symbols pass)."""
     unit_interval(name, value)
     if symbolic(value):
         return value
     steps = np.asarray(value) * (count - 1)
-    off = np.abs(steps - np.round(steps)) > 1e-3
+    off = np.abs(steps - np.round(steps)) > 1e-3  # rounding is forgiven
     if off.any():
         wanted = "0 or 1" if count == 2 else f"one of {count} levels, k / {count - 1}"
         raise ValueError(f"{name} must be {wanted}; got {np.asarray(value)[off][0]:.4g}")
@@ -138,10 +135,8 @@ def pair(x, y) -> tuple[tf.Tensor, tf.Tensor]:
 def same_dimension(x_name: str, x: tf.Tensor, y_name: str, y: tf.Tensor) -> None:
     """ValueError unless ``x`` and ``y``, both ``(n, d)``, have the same d."""
     if x.shape[1] != y.shape[1]:
-        raise ValueError(
-            f"{x_name} and {y_name} must have the same dimension d; got shapes "
-            f"{tuple(x.shape)} and {tuple(y.shape)}"
-        )
+        got = f"shapes {tuple(x.shape)} and {tuple(y.shape)}"
+        raise ValueError(f"{x_name} and {y_name} must have the same dimension d; got {got}")
 
 
 def _number(name, value, accepts, wanted):

@@ -22,24 +22,12 @@ _DOWNLOADS = {
     },
     "fashion_mnist": {
         f"fashion-mnist/{part}-ubyte.gz": digest
-        for part, digest in (
-            (
-                "train-images-idx3",
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-            ),
-            (
-                "train-labels-idx1",
-                "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-            ),
-            (
-                "t10k-images-idx3",
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-            ),
-            (
-                "t10k-labels-idx1",
-                "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-            ),
-        )
+        for part, digest in {
+            "train-images-idx3": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "train-labels-idx1": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "t10k-images-idx3": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "t10k-labels-idx1": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        }.items()
     },
     "cifar10": {  # Keras unpacks the archive anew at each call, so the archive is what counts
         "cifar-10-batches-py-target_archive": (
@@ -62,10 +50,9 @@ def images(name: str | os.PathLike, split: str = "train") -> tuple[np.ndarray, n
                   perhaps whole numbers ``y`` (n,), else all labels are -1
     ============= =========================================================================
 
-    ``split`` is "train", "test" or "all", train and then test. The downloaded sets have their own;
-    the others are split 80/20, each class in proportion, always in the same way. ValueError for an
-    unknown name or split or an unusable file; FileNotFoundError for a missing file;
-    ConnectionError if a download fails; OSError if a downloaded file is damaged.
+    ``split`` is "train", "test" or "all", train and then test: downloads have their own, else
+    80/20 in each class, always the same. ValueError for an unknown name or split or a bad file,
+    FileNotFoundError for a missing one; ConnectionError if a download fails, OSError if damaged.
     """
     validate.choice("split", split, _SPLITS)
     name = os.fspath(name) if isinstance(name, os.PathLike) else name

@@ -1,8 +1,7 @@
 """2-D densities to learn on: each knows its exact ``log_prob`` and can be sampled.
 
-Each *is* a mixture of finitely many simple components. For the curves ``moons`` and ``swiss_roll``
-that is the definition, no approximation: equal Gaussians stand along the curve, at most one
-``scale`` apart, too close to tell from a continuous stroke.
+Each *is* a finite mixture of simple components. In ``moons`` and ``swiss_roll`` equal Gaussians
+stand along a curve, at most one ``scale`` apart, too close to tell from a continuous stroke.
 """
 
 import inspect
@@ -19,7 +18,7 @@ def toy(name: str, **params) -> tfd.Distribution:
     """Return the 2-D density called ``name``: float32, event shape (2,).
 
     ``sample(n, seed)`` gives (n, 2), for the same seed the same each time; ``log_prob(x)`` is
-    exact, in nats, (n, 2) -> (n,).
+    exact, in nats, (n, 2) -> (n,). ValueError for an unknown name or parameter, or a bad value.
 
     ============== =================================================================
     ring           ``modes`` (8) Gaussians at angles 2 pi i / modes; ``radius`` (1), ``scale`` (0.1)
@@ -30,8 +29,6 @@ def toy(name: str, **params) -> tfd.Distribution:
     checkerboard   uniform on the squares of one colour of a ``cells`` x ``cells`` (4) board,
                    each of side ``width`` (1); log_prob is -inf elsewhere
     ============== =================================================================
-
-    ValueError for an unknown name or parameter, or a bad value.
     """
     make = _TOYS[validate.choice("name", name, _TOYS)]
     accepted = inspect.signature(make).parameters
@@ -47,10 +44,7 @@ def toy_names() -> list[str]:
 
 
 def mode_centers(dist: tfd.Distribution) -> np.ndarray:
-    """Return the means of a mixture's components, float32 (k, 2): the modes of a ring or a grid.
-
-    ValueError if ``dist`` is not a mixture.
-    """
+    """Return a mixture's means (else ValueError), float32 (k, 2): the modes of a ring or a grid."""
     if not isinstance(dist, tfd.MixtureSameFamily):
         raise ValueError(f"dist must be a mixture, as toy(...) returns; got {type(dist).__name__}")
     return dist.components_distribution.mean().numpy()
@@ -75,16 +69,13 @@ def _two_gaussians(separation=4.0, scale=0.5):
 
 
 def _moons(scale=0.1):
-    angle = _along(0, math.pi, math.pi, scale)
-    upper = _circle(angle)
-    lower = [1, 0.5] - upper
-    return _gaussians(np.concatenate([upper, lower]), scale)
+    upper = _circle(_along(0, math.pi, math.pi, scale))
+    return _gaussians(np.concatenate([upper, [1, 0.5] - upper]), scale)
 
 
 def _swiss_roll(scale=0.05):
     start, end, size = 1.5 * math.pi, 4.5 * math.pi, 0.1
-    # An Archimedean spiral's arc length is close to angle^2 / 2, so equal steps of angle^2 are
-    # equal steps along the curve.
+    # A spiral's arc length is close to angle^2 / 2: steps of equal angle^2 are equally long.
     length = size * (end**2 - start**2) / 2
     angle = np.sqrt(_along(start**2, end**2, length, scale))
     return _gaussians(size * angle[:, None] * _circle(angle), scale)
@@ -134,10 +125,7 @@ def _mixture(components, k):
 
 
 class _Mixture(tfd.MixtureSameFamily):
-    """A mixture that takes whole numbers as seeds, and any numbers as points.
-
-    To TFP only a pair of numbers makes a draw repeatable; its ``log_prob`` refuses float64.
-    """
+    """A mixture that takes whole numbers as seeds (TFP: pairs), any as points (TFP: no float64)."""
 
     def log_prob(self, value, name="log_prob", **kwargs):
         value = tf.cast(validate.numbers("value", value), self.dtype)

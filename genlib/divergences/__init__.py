@@ -1,9 +1,8 @@
-"""Divergences: between densities (nine functions), and between samples (`samples`).
+"""Divergences between two ``tfd`` distributions (nine functions) and between `samples`.
 
-``kl, js, total_variation, hellinger, chi2`` compare densities point by point;
-``wasserstein, cramer, energy, mmd`` see how far apart the mass lies. Each takes two ``tfd``
-distributions and finds its value in closed form where there is one, else by quadrature in 1-D,
-else by Monte Carlo.
+``kl, js, total_variation, hellinger, chi2`` compare densities point by point; ``wasserstein,
+cramer, energy, mmd`` see how far apart the mass lies. Each in closed form where there is one, else
+by quadrature in 1-D, else by Monte Carlo.
 """
 
 from genlib.divergences import costs, kernels, samples

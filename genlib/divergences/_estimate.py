@@ -20,10 +20,8 @@ class Pair:
     def __init__(self, p, q):
         self.p, self.q = Measure("p", p), Measure("q", q)
         if p.event_shape != q.event_shape:
-            raise ValueError(
-                "p and q must have the same event_shape; got "
-                f"{list(p.event_shape)} and {list(q.event_shape)}"
-            )
+            shapes = f"{list(p.event_shape)} and {list(q.event_shape)}"
+            raise ValueError(f"p and q must have the same event_shape; got {shapes}")
         both = self.p, self.q
         self.names = f"{type(p).__name__} and {type(q).__name__}"
         self.scalar = all(m.scalar for m in both)
@@ -61,9 +59,8 @@ class Pair:
     def evaluate(self, closed_form, quadrature, monte_carlo, method, n, seed, return_stderr):
         """Return the divergence as a scalar, or (value, stderr) if ``return_stderr``.
 
-        ``closed_form()`` and ``quadrature()`` return a tensor, or None where that route does not
-        exist for this pair; the latter is asked on the line only. ``monte_carlo(n, seed)`` returns
-        (value, stderr), or is None where samples cannot tell.
+        ``closed_form()`` and, on the line, ``quadrature()`` return a tensor, or None for no such
+        route; ``monte_carlo(n, seed)`` (value, stderr), or it is None where samples cannot tell.
         """
         validate.choice("method", method, METHODS)
         n = validate.count("n", n, minimum=100)
@@ -108,10 +105,7 @@ class Pair:
 
 
 def draw(measure, n, seed):
-    """Return samples (n, d) in float64 and their weights (n,), all ones in value.
-
-    Where sampling is not reparameterised, the weights carry the score function's gradient.
-    """
+    """Return float64 samples (n, d) and weights (n,): 1, with the score's gradient where needed."""
     sample = measure.dist.sample(n, seed=seed)
     weights = tf.ones([n], tf.float64)
     if measure.dist.reparameterization_type != tfd.FULLY_REPARAMETERIZED:
@@ -131,10 +125,7 @@ def mean_and_stderr(values):
 
 
 def root(value, stderr):
-    """Return the square root of an estimate, with the delta method's standard error.
-
-    Near 0 that error would be infinite; ``sqrt(stderr)`` bounds the root's error there.
-    """
+    """Return an estimate's root, and the delta method's error of it, at most ``sqrt(stderr)``."""
     result = safe_sqrt(value)
     delta = stderr / tf.where(result > 0, 2 * result, 1)
     return result, tf.where(result > 0, tf.minimum(delta, tf.sqrt(stderr)), tf.sqrt(stderr))

@@ -43,8 +43,7 @@ class Leaf(NamedTuple):
 class Measure:
     """A distribution on R or R^d: a weighted sum of leaves, each of them atoms or a density.
 
-    TypeError unless it is a ``tfd`` distribution; ValueError for a batch, an event of rank above 1
-    and (eagerly) illegal parameters. ``name`` is for messages.
+    TypeError if no ``tfd`` distribution; ValueError for a batch, rank above 1, illegal parameters.
     """
 
     def __init__(self, name, dist):
@@ -53,10 +52,8 @@ class Measure:
                 f"{name} must be a tensorflow_probability distribution; got {type(dist).__name__}"
             )
         if tuple(dist.batch_shape):
-            raise ValueError(
-                f"{name} must have batch_shape []; got {dist.name} with batch_shape "
-                f"{list(dist.batch_shape)}"
-            )
+            found = f"{dist.name} with batch_shape {list(dist.batch_shape)}"
+            raise ValueError(f"{name} must have batch_shape []; got {found}")
         if len(dist.event_shape) > 1:
             raise ValueError(
                 f"{name} must have event_shape [] or [d]; got {list(dist.event_shape)}"
@@ -251,9 +248,6 @@ def _gaussians(leaf):
     return tuple(tf.cast(t, tf.float64) for t in parts)
 
 
-# Atoms.
-
-
 def _is_discrete(dist, title):
     """Return whether a leaf is a sum of atoms; TypeError for one whose atoms nobody can list."""
     if isinstance(dist, tfd.TransformedDistribution):
@@ -369,9 +363,6 @@ def _log_mass(leaf, x):
     return tf.where(same, tf.reshape(log_prob + leaf.log_weight[..., None], [-1]), LOG_ZERO)
 
 
-# Densities.
-
-
 def _log_density(leaf, x):
     """Return the weighted log-density of each of a leaf's batch at x, shape (n, k)."""
     dist, batch = leaf.dist, [1] * len(leaf.dist.batch_shape)
@@ -397,9 +388,6 @@ def _log_sum(columns, x):
     return tf.maximum(total, LOG_ZERO)
 
 
-# Checks and precision.
-
-
 def _check_parameters(name, dist):
     """ValueError if a parameter is NaN, infinite or illegal (a negative scale, say)."""
     bounds = {}
@@ -423,10 +411,7 @@ def _check_parameters(name, dist):
 
 
 def _in_float64(part):
-    """Return a distribution or bijector with its parameters in float64, where it can be copied so.
-
-    A small divergence is a small difference of large sums: float32 would lose most of its digits.
-    """
+    """Return a distribution or bijector in float64, if it can be: differences need digits."""
     changed = {name: tf.cast(value, tf.float64) for name, value in _numbers(part).items()}
     for name, value in part.parameters.items():
         if hasattr(value, "parameters"):

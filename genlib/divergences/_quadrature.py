@@ -1,10 +1,9 @@
 """Two measures on one grid of the line: Gauss-Legendre panels, of which an atom is one of width 0.
 
-The line is cut at the ends of all supports, at a median, and half-way between two of these. Each
-piece has one such end and a coordinate y: ``x = end + side * scale * exp(side * y)``, with side 1
-to the right of the end and -1 to its left. Heavy tails and singular ends are smooth in y, and
-points move with the ends, so that gradients are right. On a grid both measures are log-masses,
-the quadrature's weights included.
+The line is cut at the supports' ends, at a median, and half-way between two of these. Each piece
+has one such end and a coordinate y: ``x = end + side * scale * exp(side * y)``, side 1 to the right
+and -1 to the left. Heavy tails and singular ends are smooth in y, and points move with the ends, so
+that gradients are right. On a grid both measures are log-masses, the weights included.
 """
 
 import math
@@ -91,14 +90,11 @@ class Line:
         _, side, _, top, *_ = tf.unstack(self.pieces, axis=1)
         base = tf.stop_gradient(tf.minimum(_BASE, top[:, None]) * side[:, None])
         every = tf.repeat(tf.range(tf.size(side)), len(_BASE))
-        self.start = _in_order(
-            tf.concat([every, piece], 0), tf.concat([tf.reshape(base, [-1]), y], 0)
-        )
+        y = tf.concat([tf.reshape(base, [-1]), y], 0)
+        self.start = _in_order(tf.concat([every, piece], 0), y)
 
     def _pieces(self, ends):
-        """Return (pieces, 7): the end, the side, the log-scale, the greatest log-distance in
-        scales, the least that x can tell from the end, and both log-densities' powers there.
-        """
+        """Return (pieces, 7): end, side, log-scale, log-distances (most, least), both powers."""
         width, count = self.width[None], tf.size(ends)
         scale = tf.concat([width, tf.repeat((ends[1:] - ends[:-1]) / 2, 2), width], 0)
         origin, side = tf.repeat(ends, 2), tf.tile(tf.constant([-1.0, 1], ends.dtype), [count])
@@ -163,8 +159,7 @@ class Line:
     def refined(self, *integrands, turns=None, deep=False, points=_POINTS):
         """Return a `Grid` that resolves both masses and each integrand: a function of a Grid.
 
-        ``turns``, a function of a Grid, changes its sign where the integrand has a kink. ``deep``
-        keeps all masses in the tails precise relative to themselves.
+        ``turns``, likewise, changes sign at the integrand's kinks; ``deep`` keeps tails precise.
         """
 
         def finer(piece, y, _):
@@ -237,10 +232,7 @@ class Running:
         return self.left[:, None] + partial, self.right[:, None] + self.inside[:, None] - partial
 
     def inverse(self, line, grid, tail, lower):
-        """Return the x (n,) below which, or above which, lies the mass ``tail``: the quantiles.
-
-        The gradient is that of the implicit function ``F(x; theta) = u``.
-        """
+        """Return the x (n,) below (``lower``) or above which lies ``tail``; differentiable."""
         last = tf.size(self.left) - 1
         from_left = tf.searchsorted(self.left, tail, "right") - 1
         from_right = last + 1 - tf.searchsorted(tf.reverse(self.right, [0]), tail, "right")

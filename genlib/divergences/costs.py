@@ -14,20 +14,16 @@ def squared_norm(x):
 
 
 def negative_entropy(x):
-    """``phi(x) = sum x log x``, (n, d) -> (n,), for x > 0.
-
-    Its Bregman cost is ``sum x log(x/y) - x + y``: on the simplex ``KL(x||y)``, in nats.
-    """
+    """``sum x log x``, (n, d) -> (n,), x > 0; cost ``sum x log(x/y) - x + y``, a KL in nats."""
     return tf.reduce_sum(tf.math.xlogy(x, x), -1)
 
 
 class bregman:
     """Bregman cost ``D_phi(x, y) = phi(x) - phi(y) - <grad phi(y), x - y>``, not symmetric.
 
-    ``phi`` is a convex, differentiable function of points, (n, d) -> (n,), in TensorFlow (one of
-    your own loses digits far from the origin: give it float64 points there). The cost
-    is at least 0, and 0 only at x = y where phi is strictly convex. Bregman 1967; as a cost of
-    transport: Guo, Hong, Lin, Yang 2017, "Relaxed Wasserstein with applications to GANs".
+    ``phi``, (n, d) -> (n,), is convex and differentiable in TensorFlow (far from the origin give
+    your own float64 points). The cost is at least 0, and 0 only at x = y for a strictly convex phi.
+    Bregman 1967; Guo et al. 2017, "Relaxed Wasserstein with applications to GANs".
     """
 
     def __init__(self, phi):
@@ -57,8 +53,4 @@ class bregman:
 
 
 #: Named costs; `samples.emd` and `samples.sinkhorn` accept each name.
-COSTS = {
-    "euclidean": euclidean,
-    "sqeuclidean": squared_euclidean,
-    "kl": bregman(negative_entropy),
-}
+COSTS = {"euclidean": euclidean, "sqeuclidean": squared_euclidean, "kl": bregman(negative_entropy)}

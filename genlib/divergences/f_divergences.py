@@ -1,8 +1,7 @@
 """The f-divergences, in nats: kl, js, total_variation, hellinger, chi2.
 
-Each is ``int g(p, q) dx`` with an integrand ``g >= 0``, written here in terms of log p and log q
-so that a far tail neither underflows nor gives NaN. It is homogeneous, ``g(tp, tq) = t g(p, q)``:
-the same integrand is summed over atoms and, over the line, over densities times their weights.
+Each is ``int g(p, q) dx``, ``g >= 0``, in terms of log p and log q, so that far tails do not
+underflow. As ``g(tp, tq) = t g(p, q)``, atoms and densities times weights are summed alike.
 """
 
 import math
@@ -22,8 +21,7 @@ def kl(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     Args:
       p, q: ``tfd`` distributions, batch_shape [], event_shape [] or [d], the same for both.
       method: "closed_form", "quadrature" (1-D), "monte_carlo", or "auto": the first that exists.
-      n: samples of each distribution for Monte Carlo.
-      seed: int for repeatable Monte Carlo, None for fresh randomness.
+      n, seed: Monte Carlo draws n samples of each distribution, repeatably for an int seed.
       return_stderr: return (value, standard error) instead of the value; 0 for exact routes.
 
     Returns a scalar tensor, differentiable in the distributions' parameters. ValueError or
@@ -54,10 +52,7 @@ def js(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 
 
 def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
-    """Total variation distance ``1/2 int |p-q|``, between 0 and 1.
-
-    Arguments, result and errors as in `kl`.
-    """
+    """Total variation distance ``1/2 int |p-q|``, between 0 and 1; all else as in `kl`."""
     pair = Pair(p, q)
     estimate = _symmetric(pair, lambda share: tf.abs(2 * share - 1))
     return _evaluate(pair, _total_variation, None, estimate, method, n, seed, return_stderr)
@@ -66,8 +61,7 @@ def total_variation(p, q, *, method="auto", n=100_000, seed=None, return_stderr=
 def hellinger(p, q, *, squared=False, method="auto", n=100_000, seed=None, return_stderr=False):
     """Hellinger distance ``sqrt(1 - int sqrt(pq))``, between 0 and 1; ``squared`` its square.
 
-    The square is the f-divergence. At P = Q the distance has a kink; its gradient there is given
-    as 0. Other arguments, result and errors as in `kl`.
+    At P = Q the distance has a kink, with gradient 0. Arguments, result and errors as in `kl`.
     """
     pair = Pair(p, q)
     estimate = _symmetric(pair, lambda share: (safe_sqrt(share) - safe_sqrt(1 - share)) ** 2)
@@ -94,8 +88,6 @@ def chi2(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 
 
 # Integrands. Adding q - p, whose integral is 0, to p log(p/q) makes it non-negative everywhere.
-
-
 def _kl(log_p, log_q):
     p, q, log_ratio = tf.exp(log_p), tf.exp(log_q), log_p - log_q
     up, down = tf.clip_by_value(log_ratio, 0, 1e300), tf.clip_by_value(log_ratio, -1e300, 0)

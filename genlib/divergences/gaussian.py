@@ -18,13 +18,10 @@ def kl(mean_p, cov_p, mean_q, cov_q):
 
 def hellinger_squared(mean_p, cov_p, mean_q, cov_q):
     """Return ``1 - int sqrt(pq)``; Pardo 2006, "Statistical inference based on divergences"."""
-    middle = (cov_p + cov_q) / 2
-    log_affinity = (
-        (_log_det(cov_p) + _log_det(cov_q)) / 4
-        - _log_det(middle) / 2
-        - _quadratic(middle, mean_p - mean_q) / 8
-    )
-    return -tf.math.expm1(log_affinity)
+    middle, shift = (cov_p + cov_q) / 2, (mean_p - mean_q)[:, None]
+    log_dets = (_log_det(cov_p) + _log_det(cov_q)) / 4 - _log_det(middle) / 2
+    exponent = tf.reduce_sum(shift * tf.linalg.solve(middle, shift)) / 8
+    return -tf.math.expm1(log_dets - exponent)
 
 
 def chi2(mean_p, cov_p, mean_q, cov_q):
@@ -32,9 +29,8 @@ def chi2(mean_p, cov_p, mean_q, cov_q):
     precision_p, precision_q = tf.linalg.inv(cov_p), tf.linalg.inv(cov_q)
     precision = 2 * precision_p - precision_q  # of the Gaussian that p^2/q is
     converges = tf.reduce_min(tf.linalg.eigvalsh(precision)) > 0
-    precision = tf.where(
-        converges, precision, tf.eye(tf.shape(precision)[0], dtype=precision.dtype)
-    )
+    unit = tf.eye(tf.shape(precision)[0], dtype=precision.dtype)
+    precision = tf.where(converges, precision, unit)
     shift = (mean_p - mean_q)[:, None]
     bend = precision_p @ tf.linalg.solve(precision, precision_q @ shift)
     exponent = tf.reduce_sum(shift * bend)
@@ -44,11 +40,8 @@ def chi2(mean_p, cov_p, mean_q, cov_q):
 
 
 def wasserstein2(mean_p, cov_p, mean_q, cov_q):
-    """Return W2; Bures form, Dowson and Landau 1982.
-
-    The trace of ``(cov_p^1/2 cov_q cov_p^1/2)^1/2`` is the sum of the roots of the eigenvalues
-    of ``L' cov_q L``, L the Cholesky factor of cov_p: no eigenvectors, so no gradient of them.
-    """
+    """Return W2; Bures form, Dowson and Landau 1982."""
+    # tr (cov_p^1/2 cov_q cov_p^1/2)^1/2 from eigenvalues of L' cov_q L: no eigenvector's gradient.
     factor = tf.linalg.cholesky(cov_p)
     inner = tf.matmul(factor, cov_q @ factor, transpose_a=True)
     cross = tf.reduce_sum(safe_sqrt(tf.linalg.eigvalsh(inner)))
@@ -99,13 +92,8 @@ def mean_absolute(mean, scale):
 
 
 def _bilinear(expected, p, q):
-    value = expected(p, p) + expected(q, q) - 2 * expected(p, q)
-    return tf.maximum(value, 0)
+    return tf.maximum(expected(p, p) + expected(q, q) - 2 * expected(p, q), 0)
 
 
 def _log_det(matrix):
     return 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(tf.linalg.cholesky(matrix))), axis=-1)
-
-
-def _quadratic(matrix, vector):
-    return tf.reduce_sum(vector[:, None] * tf.linalg.solve(matrix, vector[:, None]))

@@ -15,19 +15,17 @@ def gram(kernel, x, y):
     if not callable(kernel):
         raise ValueError(f"kernel must be a callable k(x, y) or None; got {kernel!r}")
     matrix = tf.cast(kernel(x, y), x.dtype)
-    if not matrix.shape.is_compatible_with([x.shape[0], y.shape[0]]):
-        raise ValueError(
-            f"kernel must return the Gram matrix, shape {(x.shape[0], y.shape[0])}; "
-            f"got shape {tuple(matrix.shape)}"
-        )
+    shape = x.shape[0], y.shape[0]
+    if not matrix.shape.is_compatible_with(shape):
+        got = tuple(matrix.shape)
+        raise ValueError(f"kernel must return the Gram matrix, shape {shape}; got shape {got}")
     return matrix
 
 
 def squared_distances(x, y):
     """Return ``|x_i - y_j|^2``, shape (n, m), right however far from the origin the points lie.
 
-    Above four dimensions by the Gram form, without an array (n, m, d); where that loses digits,
-    the same in float64, and at last by differences.
+    Above four dimensions by the Gram form; in float64, or by differences, where that loses digits.
     """
     x, y = points(x, y)
     if x.shape[-1] is not None and x.shape[-1] <= _FEW:
@@ -126,10 +124,7 @@ class rbf:
 
 
 class rational_quadratic:
-    """Kernel ``(1 + |x-y|^2 / (2 alpha))^-alpha``; a list of alphas gives the sum.
-
-    Binkowski et al. 2018, "Demystifying MMD GANs", section 4.
-    """
+    """``(1 + |x-y|^2 / (2 alpha))^-alpha``, or a list's sum; Binkowski et al. 2018, section 4."""
 
     def __init__(self, alpha=1.0):
         self.alphas = _positives("alpha", alpha)
@@ -141,10 +136,7 @@ class rational_quadratic:
 
 
 def energy(x, y):
-    """Kernel ``1/2 (|x| + |y| - |x-y|)``: its squared MMD is half the energy distance.
-
-    Sejdinovic et al. 2013, "Equivalence of distance-based and RKHS-based statistics".
-    """
+    """``1/2 (|x| + |y| - |x-y|)``: MMD^2 is half the energy distance (Sejdinovic et al. 2013)."""
     x, y = points(x, y)
     far_x, far_y = (tf.cast(z, tf.float64) for z in (x, y))
     norm_x, norm_y = (safe_sqrt(tf.reduce_sum(z**2, -1)) for z in (far_x, far_y))
@@ -155,8 +147,7 @@ def energy(x, y):
 def median_heuristic(x, y) -> tf.Tensor:
     """Return a bandwidth for `rbf`: the median distance among the pooled samples, no gradient.
 
-    Of more than 500 points of ``x``, or of ``y``, 500 are chosen at random, always the same ones
-    in whatever order the rows stand.
+    Of more than 500 points of ``x``, or of ``y``, 500 count, the same ones in any order of rows.
     """
     pool = tf.concat([_some(z) for z in validate.pair(x, y)], 0)
     count = tf.shape(pool)[0]

@@ -12,14 +12,12 @@ _BATCH = 500  # points of each side in one exact transport problem
 
 
 def wasserstein(p, q, order=1, *, method="auto", n=10_000, seed=None, return_stderr=False):
-    """Wasserstein distance W_p, ``(min over couplings of E |x-y|^p)^(1/p)``.
+    """Wasserstein distance W_p, ``(min over couplings of E |x-y|^p)^(1/p)``, ``order`` p >= 1.
 
-    Closed form for Gaussians (order 2 in any d, order 1 in 1-D) and for atoms; in 1-D by
-    ``int |F-G|`` or, for other orders, ``int |F^-1-G^-1|^p du``; else by Monte Carlo: exact
-    transport between batches of 500 samples, n in all. That plug-in value is biased upward, the
-    more so the larger d, and its standard error does not include the bias.
-
-    ``order`` is a number of at least 1. Other arguments, result and errors as in `kl`.
+    Closed form for atoms and Gaussians (order 2, or 1 in 1-D); in 1-D by ``int |F^-1-G^-1|^p du``;
+    else Monte Carlo: exact transport between batches of 500 samples, n in all, biased upward, the
+    more so the larger d, which its standard error does not include. Other arguments, result and
+    errors as in `kl`.
     """
     order = wasserstein_order(order)
     pair = Pair(p, q)
@@ -59,8 +57,7 @@ def wasserstein(p, q, order=1, *, method="auto", n=10_000, seed=None, return_std
 def cramer(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     """Cramer distance ``int (F-G)^2``, half the energy distance; for d > 1 defined as that half.
 
-    Arguments, result and errors as in `kl`. Bellemare et al. 2017, "The Cramer distance as a
-    solution to biased Wasserstein gradients".
+    Arguments, result and errors as in `kl`. Bellemare et al. 2017, arXiv:1705.10743.
     """
     result = energy(p, q, method=method, n=n, seed=seed, return_stderr=return_stderr)
     return tuple(t / 2 for t in result) if return_stderr else result / 2
@@ -69,8 +66,7 @@ def cramer(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
 def energy(p, q, *, method="auto", n=100_000, seed=None, return_stderr=False):
     """Energy distance ``2 E|x-y| - E|x-x'| - E|y-y'|``; in 1-D it is ``2 int (F-G)^2``.
 
-    Closed form for 1-D Gaussians, their mixtures, and atoms. Arguments, result and errors as in
-    `kl`. Szekely and Rizzo 2013, "Energy statistics".
+    Closed form for atoms and 1-D Gaussian mixtures. All else as in `kl`. Szekely and Rizzo 2013.
     """
     pair = Pair(p, q)
 
@@ -102,9 +98,8 @@ def mmd(
     """Maximum mean discrepancy ``sqrt(E k(x,x') + E k(y,y') - 2 E k(x,y))``, or its square.
 
     ``kernel`` is a callable giving the Gram matrix; None is ``kernels.rbf(1.0)``. Closed form for
-    atoms, and for Gaussians and their mixtures in any d with an RBF kernel. The Monte Carlo square
-    is the mean of U-statistics over blocks of 100 samples: unbiased, can be negative. Other
-    arguments, result and errors as in `kl`. Gretton et al. 2012, "A kernel two-sample test".
+    atoms, and for Gaussian mixtures with an RBF kernel. The Monte Carlo square, U-statistics of
+    100 samples each, is unbiased and can be negative. All else as in `kl`. Gretton et al. 2012.
     """
     kernel = kernel or kernels.rbf(1.0)
     if not callable(kernel):

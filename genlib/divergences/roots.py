@@ -18,8 +18,7 @@ def safe_sqrt(x):
 def power_mean(values, order, weights):
     """Return ``(sum weights values^order)^(1/order)``, a scalar, for values of at least 0.
 
-    ``weights`` are broadcast to the values and sum to 1. The largest value with any weight is taken
-    out first, so that no order overflows.
+    ``weights``, broadcast to them, sum to 1. The largest value is taken out first: no overflow.
     """
     if order == 1:
         return tf.reduce_sum(weights * values)

@@ -1,8 +1,7 @@
 """Divergences between samples ``x`` (n, d) and ``y`` (m, d); a 1-D array is read as d = 1.
 
-All are differentiable in the samples when given tensors. float32 stays float32 and half precision
-becomes it, all else becomes float64. ValueError names an argument that is empty, NaN, infinite,
-complex, masked or of another dimension.
+All are differentiable in the samples when given tensors. float32 and half precision give float32,
+all else float64. ValueError for what is empty, not finite and real, masked or of another dimension.
 """
 
 import os
@@ -19,12 +18,9 @@ _SCALINGS = 20  # Sinkhorn's updates by scaling for each one in the log domain
 
 
 def wasserstein_1d(x, y, order=1, x_weights=None, y_weights=None):
-    """Return the exact W_p of 1-D samples: ``(int_0^1 |F^-1 - G^-1|^p du)^(1/p)``.
+    """Return the exact W_p in 1-D: ``(int_0^1 |F^-1 - G^-1|^p du)^(1/p)``, p = ``order`` >= 1.
 
-    Args:
-      x, y: (n,) and (m,), or (n, 1) and (m, 1).
-      order: p, a number of at least 1.
-      x_weights, y_weights: (n,), (m,), non-negative; uniform if None. They are normalised.
+    Weights are (n,) and (m,), non-negative; they are normalised, and uniform if None.
     """
     order = wasserstein_order(order)
     constant = not tf.is_tensor(x) and not tf.is_tensor(y)
@@ -52,9 +48,8 @@ def emd(x, y, cost="euclidean", x_weights=None, y_weights=None, return_plan=Fals
     (the envelope theorem), and so exists almost everywhere; weights get none.
 
     Args:
-      x, y: (n, d) and (m, d).
-      cost: "euclidean", "sqeuclidean", "kl" (positive data), a matrix (n, m), or a callable
-        giving one, such as `costs.bregman`.
+      cost: "euclidean", "sqeuclidean", "kl" (positive data), a matrix (n, m) or a callable giving
+        one, such as `costs.bregman`.
       x_weights, y_weights: (n,), (m,), non-negative; uniform if None. They are normalised.
       return_plan: return (value, plan), the plan of shape (n, m).
     """
@@ -94,19 +89,16 @@ def sinkhorn(
 ):
     """Return the entropic transport cost ``min <plan, C> + regularisation KL(plan || a x b)``.
 
-    The dual's value tends to the exact cost for small ``regularisation``, to the mean cost for
-    large; stopped early it is a lower bound. Its gradient holds the plan fixed (the envelope
-    theorem). Cuturi 2013, "Sinkhorn distances".
+    Samples are weighted uniformly. The dual's value tends to the exact cost for small
+    ``regularisation``, above 0 in units of the cost, to the mean cost for large; stopped early it
+    is a lower bound. Its gradient holds the plan fixed. Cuturi 2013, "Sinkhorn distances".
 
     Args:
-      x, y: (n, d) and (m, d), weighted uniformly.
-      regularisation: in units of the cost, above 0.
-      cost: as in `emd`.
+      cost, return_plan: as in `emd`.
       iterations: at most so many updates of both potentials, rounded up to rounds of 21.
       tolerance: stop when the plan's row sums are wrong by less than this in total.
       debiased: subtract half the costs of x to x and of y to y, so that x = y gives 0 (the Sinkhorn
         divergence; Feydy et al. 2019). Not for a cost that is a matrix.
-      return_plan: return (value, plan), the plan of shape (n, m).
     """
     regularisation = validate.positive("regularisation", regularisation)
     iterations = validate.count("iterations", iterations)
@@ -131,8 +123,7 @@ def energy_distance(x, y, unbiased=False):
     """Return ``2 E|x-y| - E|x-x'| - E|y-y'|`` of the samples.
 
     ``unbiased`` leaves out the pairs of a point with itself: a U-statistic, which can be negative,
-    and needs two points of each. Else the value is that of the two empirical distributions: never
-    negative, biased upward. Szekely and Rizzo 2013.
+    and needs two points of each. Else it is never negative, biased upward. Szekely and Rizzo 2013.
     """
     x, y = validate.pair(x, y)
     far_x, far_y = tf.cast(x, tf.float64), tf.cast(y, tf.float64)
@@ -147,7 +138,6 @@ def mmd2(x, y, kernel=None, unbiased=True, return_stderr=False):
     grows with n + m. (In blocks the gradient reaches x and y, and no parameter of the kernel.)
 
     Args:
-      x, y: (n, d) and (m, d).
       kernel: a callable giving the Gram matrix (n, m); None is an RBF at the median distance.
       unbiased: the U-statistic, which can be negative; else the V-statistic, biased upward by the
         kernel's diagonal. Gretton et al. 2012, "A kernel two-sample test", lemma 6.
@@ -161,9 +151,8 @@ def mmd2(x, y, kernel=None, unbiased=True, return_stderr=False):
     xx, yy = (_gram_rows(kernel, z, z, True, return_stderr) for z in (x, y))
     xy = _gram_rows(kernel, x, y, False, return_stderr)
     n, m = (tf.cast(tf.shape(z)[0], x.dtype) for z in (x, y))
-    value = (
-        _within(xx, n, unbiased) + _within(yy, m, unbiased) - 2 * tf.reduce_sum(xy[:, 0]) / n / m
-    )
+    within = _within(xx, n, unbiased) + _within(yy, m, unbiased)
+    value = within - 2 * tf.reduce_sum(xy[:, 0]) / n / m
     if not return_stderr:
         return value
     return value, _mmd2_stderr(xx, yy, xy, _gram_rows(kernel, y, x, False, True))
@@ -172,8 +161,7 @@ def mmd2(x, y, kernel=None, unbiased=True, return_stderr=False):
 def _gram_rows(kernel, x, y, within, squares):
     """Return (n, 3): each row's sum in ``kernel(x, y)``, that of squares, and its own entry.
 
-    ``within`` a sample that is the entry on the diagonal, which both sums leave out. A large matrix
-    is made in blocks.
+    ``within`` a sample that is the diagonal's, left out of both sums. Large ones go in blocks.
     """
 
     def block(part, y, index):
@@ -208,8 +196,7 @@ def _within(rows, n, unbiased):
 def _mmd2_stderr(xx, yy, xy, yx):
     """Return the U-statistic's standard error, of Hoeffding's first and second order.
 
-    At P = Q only the second-order ones remain: each is taken off the row means' variance, to
-    which it contributes.
+    At P = Q only the second order remains; what it adds to the row means' variance is taken off.
     """
     n, m = (tf.cast(tf.shape(rows)[0], tf.float64) for rows in (xx, yy))
     (sums_xx, squares_xx), (sums_yy, squares_yy), (sums_xy, squares_xy), (sums_yx, _) = (
@@ -228,10 +215,7 @@ def _mmd2_stderr(xx, yy, xy, yx):
 
 
 def _interaction(mean_square, row_means, column_means):
-    """Return the mean square of a Gram matrix less its row and column means.
-
-    Within a sample, the mean of each row's other entries stands on the diagonal.
-    """
+    """Return a Gram matrix's mean square less its means (a sample's diagonal holds row means)."""
     means = tf.reduce_mean(row_means**2) + tf.reduce_mean(column_means**2)
     return tf.maximum(mean_square - means + tf.reduce_mean(row_means) ** 2, 0)
 
@@ -252,9 +236,8 @@ def _potentials(scaled, iterations, tolerance):
     """Return the dual potentials for a cost in units of the regularisation.
 
     The regularisation begins ``heat`` times as large and halves round by round. A round's first
-    update is made in the log domain, where nothing overflows. The others scale rows and columns of
-    that plan, which costs no exponentials; should they overflow, only the first counts. Schmitzer
-    2019, "Stabilized sparse scaling algorithms for entropy regularized transport".
+    update is in the log domain; the others scale that plan's rows and columns, with no exponential,
+    and count unless they overflow. Schmitzer 2019, "Stabilized sparse scaling algorithms".
     """
     n, m = (tf.cast(s, scaled.dtype) for s in tf.unstack(tf.shape(scaled)))
 
@@ -278,11 +261,9 @@ def _potentials(scaled, iterations, tolerance):
     start = tf.zeros_like(scaled[:, 0]), tf.zeros_like(scaled[0]), tf.constant(np.inf, heat.dtype)
     rounds = -(-iterations // (1 + _SCALINGS))
     heat = tf.minimum(heat, 2 ** tf.cast(rounds // 2, heat.dtype))  # half of them at the end's
+    start = (*start, heat)
     f, g, *_ = tf.while_loop(
-        lambda f, g, error, heat: error > tolerance,
-        one_round,
-        (*start, heat),
-        maximum_iterations=rounds,
+        lambda f, g, error, heat: error > tolerance, one_round, start, maximum_iterations=rounds
     )
     return tf.stop_gradient(f), tf.stop_gradient(g)
 
@@ -344,10 +325,7 @@ def _sorted_distance(x, y, order):
 
 
 def _steps(n, m):
-    """Return the union of the steps of two quantile functions, of length 1/n and 1/m.
-
-    (n + m,) each: the index of the point of either sample, and the step's length.
-    """
+    """Return two quantile functions' common steps: both indices and the length, (n + m,) each."""
     ends = np.concatenate([m * np.arange(1, 1 + n), n * np.arange(1, 1 + m)])
     ends.sort(kind="stable")  # two runs in order: a merge
     return (ends - 1) // m, (ends - 1) // n, np.diff(ends, prepend=0) / ends[-1]

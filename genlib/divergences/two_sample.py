@@ -29,8 +29,7 @@ class TwoSampleTest(NamedTuple):
 def embedding(x, kernel):
     """The empirical kernel mean embedding of ``x``, (n, d): a function (m, d) -> (m,).
 
-    ``mu_P(t) = E_P k(x, t)``, here the average over the sample. Smola et al. 2007, "A Hilbert space
-    embedding for distributions".
+    ``mu_P(t) = E_P k(x, t)``, here the average over the sample. Smola et al. 2007.
     """
     x = validate.samples("x", x)
 
@@ -56,18 +55,15 @@ def witness(x, y, kernel):
 def permutation_test(x, y, kernel=None, permutations=500, seed=None) -> TwoSampleTest:
     """Test whether ``x`` (n, d) and ``y`` (m, d) come from one distribution, by MMD^2.
 
-    If they do, every way to deal the pooled points into n and m is equally likely, so that the
-    p-value is at most a with probability at most a, for any kernel and any n and m (fixed in
-    advance). The kernel may depend on the pooled points only. Each sample needs 2 points.
-
-    The order of the rows plays no part, and memory grows with n + m.
+    If they do, every way to deal the pooled points into n and m is equally likely: the p-value is
+    at most a with probability at most a, for any kernel that depends on the pooled points only
+    and any n and m, at least 2 and fixed in advance. The order of the rows plays no part; memory
+    grows with n + m. Gretton et al. 2012, section 5.
 
     Args:
       kernel: a callable giving the Gram matrix; None is an RBF at the median distance.
-      permutations: deals at random; the p-value is never below 1 / (permutations + 1).
+      permutations: random deals; p is at least 1 / (permutations + 1) (Phipson and Smyth 2010).
       seed: an int; None deals anew each time.
-
-    Source: Gretton et al. 2012, section 5; the "+ 1" is Phipson and Smyth 2010.
     """
     x, y = validate.pair(x, y)
     permutations, seed = validate.count("permutations", permutations), validate.seed("seed", seed)
@@ -87,10 +83,7 @@ def permutation_test(x, y, kernel=None, permutations=500, seed=None) -> TwoSampl
 
 
 def _mmd2_of_deals(kernel, points, in_x):
-    """MMD^2 for each row of ``in_x``, (b, n + m) booleans, (b,), and its rounding error.
-
-    The Gram matrix is made some rows at a time; the unbiased estimate leaves out its diagonal.
-    """
+    """The unbiased MMD^2 (b,) for rows of booleans ``in_x``, (b, n + m), and its rounding error."""
     size, n = len(points), int(in_x[0].sum())
     m = size - n
     within_x, of_x = np.zeros(len(in_x)), np.zeros(len(in_x))  # sums of k over x to x, x to all

@@ -1,10 +1,9 @@
 """Witnesses: the best critic of five divergences between two densities on the line.
 
-Each divergence here is ``sup E_P f - E_Q f`` over a class of functions f, and the witness is an f
-that reaches it, up to a constant; where P = Q it is 0. The densities ``p``, ``q`` and f are given
-by their values, (n,), at points ``x``, (n,), increasing and close together: integrals are sums by
-the trapezoid rule. ValueError if the points do not increase, a density is negative, or its mass
-on the points is not within 0.001 of 1.
+Each divergence is ``sup E_P f - E_Q f`` over a class of functions; the witness is an f that reaches
+it, up to a constant, and 0 where P = Q. The densities ``p``, ``q`` and f are values, (n,), at close
+points ``x``, (n,): integrals are by the trapezoid rule. ValueError if the points do not increase, a
+density is negative, or its mass on the points is not within 0.001 of 1.
 """
 
 import numpy as np
@@ -22,10 +21,7 @@ def total_variation(x, p, q):
 
 
 def wasserstein(x, p, q):
-    """Return the witness of W1 among f with ``|f'| <= 1``: the slope is ``-sign(F - G)``.
-
-    Kantorovich and Rubinstein 1958; Villani 2009, remark 6.5.
-    """
+    """Return W1's witness, ``|f'| <= 1``, of slope ``-sign(F - G)``; Villani 2009, remark 6.5."""
     x, p, q = _densities(x, p, q)
     gap = _integral(x, p - q)
     return -_integral(x, np.where(np.abs(gap) > _NOTHING, np.sign(gap), 0))
@@ -34,8 +30,7 @@ def wasserstein(x, p, q):
 def mmd(x, p, q, kernel=None):
     """Return the witness of the MMD among f of RKHS norm at most 1: the gap of the embeddings.
 
-    ``kernel`` is a callable giving the Gram matrix; None is ``kernels.rbf(1.0)``. Gretton et al.
-    2012, "A kernel two-sample test", section 2.3.
+    ``kernel`` gives the Gram matrix; None is ``kernels.rbf(1.0)``. Gretton et al. 2012, sec. 2.3.
     """
     x, p, q = _densities(x, p, q)
     kernel = kernel or kernels.rbf(1.0)
@@ -47,8 +42,7 @@ def mmd(x, p, q, kernel=None):
 def cramer(x, p, q):
     """Return the witness of ``(int (F-G)^2)^(1/2)`` among f with ``int f'^2 <= 1``.
 
-    That is the root of the Cramer distance, and of half the energy distance. The slope is
-    ``-(F - G)``, scaled. Bellemare et al. 2017, section 4.
+    The Cramer distance's root; the slope of f is ``-(F-G)``, scaled. Bellemare et al. 2017, sec. 4.
     """
     x, p, q = _densities(x, p, q)
     gap = _integral(x, p - q)
@@ -77,9 +71,8 @@ def gap(f, x, p, q):
 
 def _densities(x, p, q):
     """Check the points and both densities, and return them as float64 arrays."""
-    x, p, q = (
-        np.asarray(validate.finite(n, v), float) for n, v in zip("xpq", (x, p, q), strict=True)
-    )
+    named = zip("xpq", (x, p, q), strict=True)
+    x, p, q = (np.asarray(validate.finite(name, value), float) for name, value in named)
     if x.ndim != 1 or len(x) < 3 or (np.diff(x) <= 0).any():
         raise ValueError(f"x must hold 3 or more increasing numbers, shape (n,); got {x.shape}")
     for name, density in (("p", p), ("q", q)):

@@ -31,10 +31,7 @@ class Autoencoder(LikelihoodModel):
         return validate.unit_interval(name, data) if bounded else data
 
     def terms(self, x):
-        """Half the squared error of each x, summed over its pixels; the mean over the batch.
-
-        Up to a constant, minus the log density of a Gaussian round the reconstruction, in nats.
-        """
+        """Half the squared error, over all pixels: a Gaussian's -log p in nats, less a constant."""
         return {"loss": tf.reduce_mean(self._squared_error(x, training=True)) / 2}
 
     def squared_error(self, x):

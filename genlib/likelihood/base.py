@@ -12,10 +12,9 @@ from genlib import training, validate
 class LikelihoodModel(training.CompiledModel):
     """A model trained by going down one loss, in nats per example.
 
-    A subclass sets ``data_shape``, the shape of one example, makes all of its weights when it is
-    made, and defines `terms` and ``sample``; ``log_prob`` where the likelihood is exact, ``elbo``
-    and ``iwae`` where there is a bound. Structure that is drawn at random (masks, orders) is kept
-    in weights that are not trained: whoever loads the weights gets the same model.
+    A subclass sets ``data_shape``, of one example, makes all of its weights when it is made, and
+    defines `terms` and ``sample``; ``log_prob`` where that is exact, ``elbo`` and ``iwae`` where
+    there is a bound. Random structure (masks, orders) is kept, and loaded, as untrained weights.
     """
 
     log_names = ("loss",)  # terms before their sum: a run that diverges names what broke first

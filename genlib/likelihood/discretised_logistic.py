@@ -29,10 +29,9 @@ class Softmax:
 class DiscretisedLogistic:
     """A mixture of logistic densities, cut into one bin for each level (Salimans et al. 2017).
 
-    The bin of level k reaches from k - 1/2 to k + 1/2; the first and the last level also take all
-    that lies beyond them, so that the probabilities add up to 1 (arXiv:1701.05517, equation 2).
-    Each of the ``components`` has a weight's logit, a mean and the log of its scale, at least -7;
-    mean and scale are in units of the whole range, from 0 to 1.
+    The bin of level k reaches from k - 1/2 to k + 1/2, the first and the last to infinity, so that
+    the probabilities add up to 1 (arXiv:1701.05517, equation 2). Each of the ``components`` has a
+    weight's logit, a mean and a log-scale of at least -7, in units of the whole range, from 0 to 1.
     """
 
     def __init__(self, levels, components=5):

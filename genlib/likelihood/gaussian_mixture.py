@@ -15,7 +15,7 @@ from genlib.likelihood.kmeans import kmeans_start, squared_distances
 
 
 class GaussianMixture:
-    """A weighted sum of k = ``components`` Gaussians.
+    """A weighted sum of k = ``components`` Gaussians; ValueError for other arguments than these.
 
     After `fit` or `start`: ``weights`` (k,), ``means`` (k, d), ``covariances`` (k, d, d), float64,
     and the data's ``dtype`` (whole numbers: float64). After `fit` also ``log_likelihoods``, the
@@ -24,10 +24,7 @@ class GaussianMixture:
     Args:
       covariance: "full", one of its own for each; "tied", one for all; "diag", no correlation
         between coordinates ("naive Bayes"); "spherical", one variance in all directions.
-      min_variance: the least variance of a component in any direction, above 0. Without it the
-        likelihood has no bound: a component may sit on one point and shrink.
-
-    ValueError for a count, name or number that is not so.
+      min_variance: the least in any direction, above 0: else a component may shrink to a point.
     """
 
     def __init__(self, components: int, covariance: str = "full", min_variance: float = 1e-6):
@@ -39,13 +36,10 @@ class GaussianMixture:
     def fit(self, x, labels=None, steps=200, tolerance=1e-6, seed=None) -> "GaussianMixture":
         """Learn from ``x`` (n, d) by EM; return the model.
 
-        Args:
-          labels: for each point the component that made it, 0 to k - 1, each at least once, or -1
-            where that is not known. A labelled point's likelihood is that of the pair (x, label).
-          steps, tolerance: at most so many steps, fewer when one gains less nats per example.
-          seed: of the k-means++ start, without labels.
-
-        ValueError for bad x or labels, or fewer points than components.
+        ``labels``: the component that made each point, 0 to k - 1, each at least once, or -1 where
+        that is not known; a labelled point's likelihood is that of the pair (x, label). At most
+        ``steps``, fewer when one gains less than ``tolerance`` nats per example; ``seed`` is the
+        k-means++ start's, without labels. ValueError for bad x or labels, or fewer points than k.
         """
         x, labels = self.start(x, labels, seed)
         steps = validate.count("steps", steps)
@@ -61,10 +55,7 @@ class GaussianMixture:
         return self
 
     def start(self, x, labels=None, seed=None):
-        """Set equal weights, one round covariance for all, and means: of labels, or k-means++.
-
-        Returns ``(x, labels)``, checked.
-        """
+        """Set equal weights, a round covariance, means by labels or k-means++; return x, labels."""
         x = validate.samples("x", x).numpy()
         self.dtype, x = x.dtype, x.astype(np.float64)
         k, d = self.components, x.shape[1]
@@ -160,10 +151,7 @@ class GaussianMixture:
 
 
 def floored(covariances, least: float) -> np.ndarray:
-    """Raise every eigenvalue of ``covariances`` (k, d, d) that is below ``least`` to it.
-
-    It is the likeliest for such a scatter among those with no variance below ``least``.
-    """
+    """Raise eigenvalues of (k, d, d) below ``least`` to it: the likeliest with no less variance."""
     values, vectors = np.linalg.eigh(covariances)
     return (vectors * np.maximum(values, least)[:, None]) @ vectors.swapaxes(1, 2)
 

@@ -1,9 +1,8 @@
 """A hierarchical model of groups, with its exact posterior.
 
-Each group j has its own effect theta_j, seen through noise of known size as y_j. The effects come
-from one normal population of unknown mean mu and spread tau. Given tau everything is Gaussian, so
-that the posterior is exact up to one integral over tau. Gelman et al. 2013, "Bayesian Data
-Analysis", section 5.4 (whose priors are flat).
+Each group j has an effect theta_j, seen through noise of known size as y_j; the effects come from
+one normal population of unknown mean mu and spread tau. Given tau all is Gaussian: one integral is
+left. Gelman et al. 2013, "Bayesian Data Analysis", section 5.4 (whose priors are flat).
 """
 
 from typing import NamedTuple
@@ -45,8 +44,7 @@ class HierarchicalNormal:
     What samples the posterior moves in a *state* ``(mu, log tau, ...)``, shape (..., J + 2), whose
     last J are theta ("centred") or ``z = (theta - mu) / tau`` ("non_centred").
 
-    ``y`` is what was observed, ``sigma`` its standard errors, both (J,); ValueError for arrays that
-    are not of one length, not finite, or scales that are not above 0.
+    ``y`` and its standard errors ``sigma``: (J,), finite, all scales above 0; else ValueError.
     """
 
     def __init__(self, y, sigma, mean_scale=20.0, spread_scale=5.0):

@@ -14,10 +14,7 @@ from genlib.likelihood.base import fitted, rows
 
 
 class KDE:
-    """The equal mixture of round Gaussians of standard deviation ``bandwidth`` at the data.
-
-    Without a bandwidth, above 0, each `fit` takes `scott`'s rule.
-    """
+    """Round Gaussians at the data, of standard deviation ``bandwidth`` > 0; None: by `scott`."""
 
     def __init__(self, bandwidth=None):
         self._by_scott = bandwidth is None
@@ -77,8 +74,7 @@ class KDE:
 def scott(x) -> float:
     """Scott's rule, ``s n^(-1 / (d + 4))``, s the root of the mean variance of the columns.
 
-    Near the best for a Gaussian, too wide for several modes (Scott 1992, chapter 6); ValueError if
-    all points are equal.
+    Too wide for several modes (Scott 1992, chapter 6); ValueError if all points are equal.
     """
     x = validate.samples("x", x).numpy().astype(np.float64)
     n, d = x.shape

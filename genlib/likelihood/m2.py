@@ -1,8 +1,7 @@
-"""M2: a VAE whose code holds the label, for data with few labels (Kingma et al. 2014).
+"""M2: a VAE whose code holds the label (Kingma et al. 2014, arXiv:1406.5298, section 2).
 
 A label ``y``, uniform over the classes, and a latent ``z ~ N(0, I)`` are decoded into ``p(x|y,z)``.
 Where y is not given it is a latent too: ``q(y|x)``, which is a classifier, fills it in.
-Source: "Semi-supervised Learning with Deep Generative Models", arXiv:1406.5298, section 2.
 """
 
 import math
@@ -26,8 +25,7 @@ class M2(LikelihoodModel):
       decoder: from ``(n, latent_dim + classes)`` to data ``(n, ...)``: logits of black pixels.
       alpha: the weight of the classifier's own loss on the labelled data (the paper: 0.1).
 
-    TypeError for a network that is no built Keras model; ValueError for shapes that do not fit and
-    numbers out of range.
+    TypeError if no built Keras model; ValueError for shapes that do not fit, numbers out of range.
     """
 
     #: Minus the bounds, and the classifier's cross-entropy, in nats per example.

@@ -13,8 +13,7 @@ class MADE(LikelihoodModel):
     """Binary data ``(n, dim)``: p(x) is a product of one Bernoulli for each x_d given those before.
 
     Args:
-      hidden: units in each hidden layer. Inputs are joined to the outputs directly too; with ``()``
-        that is all there is: a logistic regression of each x_d on those before it.
+      hidden: units in each layer. Inputs feed outputs directly too: ``()`` is logistic regression.
       order: the dimensions in the order in which they are drawn; default 0, 1, 2, ...
       seed: makes masks, initial weights and training batches reproducible.
 
@@ -84,10 +83,9 @@ class MaskedDense(Masked):
 def masks(order, hidden, seed=None) -> list[np.ndarray]:
     """The masks of all layers, zeros and ones, each ``(inputs, outputs)``.
 
-    Every input and every unit has a degree m. An input's is its place in ``order``, from 1. A
-    hidden unit's is drawn, by ``seed``, between the least of the layer below and D - 1; it sees
-    what has a degree up to its own. Output d sees what has a degree *below* that of input d
-    (equations 12 and 13).
+    An input's degree is its place in ``order``, from 1; a hidden unit's is drawn, by ``seed``,
+    between the least of the layer below and D - 1, and it sees degrees up to its own. Output d sees
+    degrees *below* that of input d (equations 12 and 13).
     """
     rng = np.random.default_rng(seed)
     degrees = input_degrees = 1 + np.argsort(order)

@@ -19,21 +19,18 @@ _BATCH = 256  # images that `log_prob` scores at a time, to save memory
 class PixelCNN(LikelihoodModel):
     """Images ``(n, h, w, c)``: each pixel given the rows above it and what is left of it.
 
-    Within a pixel the channels follow each other. There are two stacks of features, as in the Gated
-    PixelCNN (van den Oord et al. 2016b, arXiv:1606.05328, section 2): the vertical one sees the
-    rows above, the horizontal one its own row up to the pixel. With ``blind_spot`` there is one
-    stack of masked convolutions, as in the first PixelCNN (2016a, arXiv:1601.06759, section 3.4):
-    it never sees a wedge of pixels above and to the right. The gates stay.
+    Within a pixel the channels follow each other. As in the Gated PixelCNN (van den Oord et
+    al. 2016b, arXiv:1606.05328, section 2) a vertical stack of features sees the rows above, a
+    horizontal one its own row up to the pixel. With ``blind_spot`` there is one stack, as in the
+    first PixelCNN (2016a, arXiv:1601.06759, section 3.4): no wedge above and to the right is seen.
 
-    Args:
+    Args (else ValueError):
       image_shape: ``(h, w, c)``.
       levels: how many grey levels there are; pixels are k / (levels - 1), so 2 is black and white.
       width: features in a stack, at least c.
       kernels: the side of each block's kernels, odd and at least 3.
       head: "softmax", or "logistic" for a mixture of discretised logistics.
       seed: makes initial weights and training batches reproducible.
-
-    ValueError for an argument that is not so.
     """
 
     def __init__(self, image_shape, levels=2, *, width=32, kernels=(7, 3, 3, 3), head="softmax",
@@ -110,7 +107,6 @@ class PixelCNN(LikelihoodModel):
 
     # Drawing. Each layer computes each place once: the vertical stack a row at a time, the
     # horizontal one a pixel at a time. Of what each block sees of v and h, the last rows are kept.
-
     def _generate(self, x, rows, uniform):
         n, (height, width, channels) = tf.shape(x)[0], self.data_shape
         downs = [block.down for block in self.blocks if block.down is not None]
@@ -162,8 +158,7 @@ class PixelCNN(LikelihoodModel):
 class Block(keras.layers.Layer):
     """One layer of both stacks: from v and h to the next v and h, ``(n, h, w, features)`` each.
 
-    ``known`` and ``features`` are the channels of inputs and outputs. The first block must not see
-    the pixel it speaks of: it is ``strict``.
+    ``known``, ``features``: inputs' and outputs' channels; ``strict``: the own pixel is not seen.
     """
 
     def __init__(self, side, known, features, strict, blind_spot, seeds):

@@ -18,8 +18,7 @@ class PPCA:
     """A Gaussian of ``latent_dim`` free directions and equal noise in all others.
 
     After `fit`: ``mean`` (d,), ``weights`` (d, q), ``noise``, the variance s2, all float64; the
-    data's ``dtype`` (whole numbers: float64); ``log_likelihoods``, the mean in nats per example: of
-    EM before the first step and after each, of the closed form one number.
+    data's ``dtype``; ``log_likelihoods``, means in nats per example (EM: before and after steps).
     """
 
     def __init__(self, latent_dim: int):
@@ -37,10 +36,8 @@ class PPCA:
         validate.choice("method", method, ("closed_form", "em"))
         validate.count("steps", steps)
         if x.shape[1] <= self.latent_dim:
-            raise ValueError(
-                f"latent_dim must be below the dimension d of x; got latent_dim {self.latent_dim} "
-                f"and x of shape {x.shape}"
-            )
+            got = f"latent_dim {self.latent_dim} and x of shape {x.shape}"
+            raise ValueError(f"latent_dim must be below the dimension d of x; got {got}")
         mean, covariance = x.mean(0), np.cov(x.T, bias=True)
         validate.finite("the covariance of x", covariance)
         weights, noise = closed_form(covariance, self.latent_dim)

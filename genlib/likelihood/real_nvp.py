@@ -66,7 +66,7 @@ class RealNVP(LikelihoodModel):
 
     ``log p(x) = log N(z; 0, 1) + log|det dz/dx|``, ``z = forward(x)`` (section 3.1); untrained, x.
 
-    Args:
+    Args (else ValueError):
       dim: numbers in an example, at least 2.
       layers: coupling layers, in pairs: a random half of the coordinates, then the other half.
       width, depth: of each layer's network.
@@ -74,8 +74,6 @@ class RealNVP(LikelihoodModel):
       levels: for pictures with that many grey levels k / (levels - 1) in [0, 1]: each training
         batch is dequantised anew, and a `Logit` leads from the unit cube to the first layer.
       seed: weights, masks, batches and noise.
-
-    ValueError for a size or bound out of range.
     """
 
     def __init__(self, dim, layers=8, width=64, depth=2, max_log_scale=2.0, levels=None,

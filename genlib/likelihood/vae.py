@@ -1,11 +1,8 @@
 """The variational autoencoder (Kingma and Welling 2014, "Auto-Encoding Variational Bayes").
 
-A latent ``z ~ N(0, I)`` is decoded into ``p(x|z)``; an encoder gives ``q(z|x)``, a Gaussian with a
-diagonal covariance. Training goes up the evidence lower bound (equation 3 of the paper)
-
-    ELBO(x) = E_q log p(x|z) - KL(q(z|x) || p(z))  <=  log p(x),
-
-in nats per example: both terms are **sums**, over the pixels of x and over the latents of z.
+A latent ``z ~ N(0, I)`` is decoded into ``p(x|z)``; an encoder gives ``q(z|x)``, a diagonal
+Gaussian. Training raises ``ELBO(x) = E_q log p(x|z) - KL(q(z|x) || p(z)) <= log p(x)`` (eq. 3), in
+nats per example: both terms are **sums**, over the pixels of x and over the latents of z.
 """
 
 import keras
@@ -23,14 +20,11 @@ class VAE(LikelihoodModel):
     """A variational autoencoder.
 
     Args:
-      encoder: a Keras model from data ``(n, ...)`` to ``(n, 2 * latent_dim)``: the means of
-        q(z|x), then the logarithms of its variances.
-      decoder: a Keras model from latents ``(n, latent_dim)`` to ``(n, ...)``: logits, with no
-        sigmoid, where the likelihood is "bernoulli"; means where it is "gaussian".
-      likelihood: "bernoulli", each pixel black with a probability (for x in [0, 1]), or "gaussian"
-        with standard deviation ``scale``.
-      beta: the weight of the KL term in the loss (beta-VAE, Higgins et al. 2017), kept in a
-        variable, so that a callback may move it; 1 is the ELBO.
+      encoder: a Keras model from ``(n, ...)`` to ``(n, 2 * latent_dim)``: means, log-variances.
+      decoder: one from ``(n, latent_dim)`` to ``(n, ...)``: logits (no sigmoid) for "bernoulli",
+        means for "gaussian".
+      likelihood: "bernoulli", for x in [0, 1], or "gaussian", of standard deviation ``scale``.
+      beta: the KL term's weight (beta-VAE, Higgins et al. 2017), a variable; 1 is the ELBO.
       **options: ``seed``, ``name`` of the base class.
 
     TypeError for a network that is no built Keras model; ValueError for shapes that do not fit, a
