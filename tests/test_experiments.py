@@ -24,7 +24,7 @@ def test_the_truth_scores_its_ceiling_and_its_floor():
 
 
 def test_an_even_circle_has_every_mode_and_three_quarters_of_the_quality():
-    """On the unit circle, within 0.3 of a heap's centre means within 2 asin(0.15) of its angle."""
+    """On the unit circle, within 0.3 of a mode's centre means within 2 asin(0.15) of its angle."""
     round_trip, true = experiments.circle(), experiments.truth("ring")
     assert round_trip.modes == 8 and round_trip.model is None
     assert round_trip.high_quality == pytest.approx(16 * np.arcsin(0.15) / np.pi, abs=0.03)

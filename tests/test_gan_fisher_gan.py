@@ -18,7 +18,7 @@ def build(kind=FisherGAN, dim=3, **options):
     return kind(networks.mlp(2, dim, 4, seed=0), critics.linear(dim), seed=0, **options)
 
 
-def heaps(seed, dim=3, n=40):
+def modes(seed, dim=3, n=40):
     rng = np.random.default_rng(seed)
     return [tf.constant(rng.normal(rng.normal(size=dim), 1, (n, dim)), tf.float32) for _ in "pq"]
 
@@ -70,7 +70,7 @@ class RewardsTheConstraint(FisherGAN):
 
 def saddle_point(kind, seed):
     """At the best critic, with l = F/2: no gradient, the value F, and the multiplier rests."""
-    real, fake = heaps(seed)
+    real, fake = modes(seed)
     w, value = solution(real, fake)
     model = build(kind, rho=5.0)
     model.critic.set_weights([w[:, None]])
@@ -89,7 +89,7 @@ def saddle_point(kind, seed):
 
 def training_finds_the_saddle_point(kind, seed):
     """From a critic near 0, gradient steps and the multiplier's rule reach Omega = 1 and F/2."""
-    real, fake = heaps(seed)
+    real, fake = modes(seed)
     w, value = solution(real, fake)
     model = build(kind, rho=0.1)
     model.compile(critic_optimizer=keras.optimizers.SGD(0.1), jit_compile=False)

@@ -15,7 +15,7 @@ def build(kind=McGAN, dim=3, **options):
     return kind(networks.mlp(2, dim, 4, seed=0), critics.identity((dim,)), seed=0, **options)
 
 
-def heaps(seed, dim, n=30):
+def modes(seed, dim, n=30):
     rng = np.random.default_rng(seed)
     return [
         tf.constant(
@@ -91,7 +91,7 @@ def test_indefinite_difference_gives_5_and_tied_matrices_only_4():
 
 @pytest.mark.parametrize(("seed", "dim", "k"), [(0, 4, 1), (1, 5, 3)])
 def test_covariance_value_is_the_sum_of_the_largest_singular_values(seed, dim, k):
-    real, fake = heaps(seed, dim)
+    real, fake = modes(seed, dim)
     scale = 3 / np.abs(np.asarray(real)).max()  # so that one learning rate suits all
     real, fake = real * scale, fake * scale
     moments = [np.asarray(x, float).T @ np.asarray(x, float) / len(x) for x in (real, fake)]
@@ -107,7 +107,7 @@ def test_wrong_covariances_fail(wrong):
 
 def mean_game(kind, p, seed):
     """The gap is the dual norm: no v of the unit ball shows more, and one shows as much."""
-    real, fake = heaps(seed, 5)
+    real, fake = modes(seed, 5)
     gap = np.mean(real, 0) - np.mean(fake, 0)
     value = float(build(kind, 5, p=p).generator_loss(real, fake))
     assert float(build(kind, 5, p=p).critic_loss(real, fake)) == pytest.approx(-value)
@@ -135,7 +135,7 @@ def test_wrong_means_fail(wrong, p):
 
 def trained_v_reaches_the_dual_norm(p, seed):
     """Steps of v, each brought back into the ball, end at the closed form's value."""
-    real, fake = heaps(seed, 5)
+    real, fake = modes(seed, 5)
     best = float(build(McGAN, 5, p=p).generator_loss(real, fake))
     model = build(McGAN, 5, p=p, trained_v=True)
     model.compile(critic_optimizer=keras.optimizers.SGD(0.2), jit_compile=False)

@@ -8,19 +8,17 @@ from genlib import data, experiments, metrics, networks
 from genlib.gans import GAN, REGISTRY
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+#: Their lectures train the same preset on the same three seeds or more, and assert as much.
+IN_LECTURES = {"wgan", "wgan_gp", "rwgan", "began"}
+
+
+@pytest.mark.parametrize("name", [name for name in REGISTRY if name not in IN_LECTURES])
 def test_each_variant_finds_the_modes_of_the_ring_with_its_preset(name):
     """More than a generator that draws an even circle, and has found none of them."""
     runs = [experiments.on_toy(name, seed=seed) for seed in range(3)]
     assert np.median([run.modes for run in runs]) >= 8
     quality = np.median([run.high_quality for run in runs])
     assert quality > experiments.circle().high_quality > 0.7
-
-
-def test_began_stays_where_a_narrow_start_put_it():
-    """What the preset's wide start is for."""
-    narrow = [experiments.on_toy("began", seed=seed, start=1.0).modes for seed in range(2)]
-    assert max(narrow) <= 5
 
 
 def adam(momentum=0.5):

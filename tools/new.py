@@ -12,6 +12,7 @@ from format import canonical
 from stamp import badges, setup_cell
 
 PREFACE = ("**You will be able to**", "**You need first**", "**Time**")
+ANSWERS = "<details><summary>Answers</summary>"
 SOLUTION = {"tags": ["solution"], "jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
@@ -33,6 +34,7 @@ def skeleton(slug: str, title: str) -> nbformat.NotebookNode:
         code('# TODO: a picture\ngenlib.plots.show(fig, alt="TODO: what the picture shows")'),
         text("## Play\n\nTODO: what to try, and what to look at."),
         code('from genlib.widgets import explore\n\nexplore("TODO")'),
+        text(f"Predict, then try:\n\n1. TODO\n\n{ANSWERS}\n\n1. TODO\n</details>"),
         text("## The mathematics\n\n$$TODO$$\n\nTODO: each symbol in a line; the source."),
         code("from genlib import source\n\nsource.show(TODO)"),
         text("## See it train\n\nTODO, or take this section away if nothing is trained."),

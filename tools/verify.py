@@ -75,6 +75,18 @@ def opening(path, notebook):
 
 
 @rule
+def answered(path, notebook):
+    """A list of prompts under an explorer has its answers, folded, before the next heading."""
+    for index, cell in code_cells(notebook):
+        if not re.search(r"^explore\(", cell.source, re.M):
+            continue
+        below = next((c for c in notebook.cells[index:] if c.cell_type == "markdown"), cell)
+        prompts = re.split(r"^#", below.source, flags=re.M)[0]
+        if re.search(r"^1\. ", prompts, re.M) and "<details>" not in prompts:
+            yield f"the prompts under cell {index} have no <details><summary>Answers</summary>"
+
+
+@rule
 def setup(path, notebook):
     if len(notebook.cells) < 2 or notebook.cells[1].source != setup_cell():
         yield f"cell 1 must be the set-up cell (stamped), exactly:\n{setup_cell()}"

@@ -237,7 +237,7 @@ def _reverse_optima():
 
 
 def _distinct(fits):
-    fits = [(m if abs(m) > 1e-6 else 0.0, s) for m, s in fits]  # no -0.00 in what is printed
+    fits = [(m if abs(m) > 0.005 else 0.0, s) for m, s in fits]  # no -0.00 in what is printed
     found = []
     for m, s in fits:
         if all(abs(m - other) > 0.15 for other, _ in found):

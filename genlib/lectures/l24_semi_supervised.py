@@ -10,7 +10,7 @@ from genlib.widgets.artists import curve, moving, panel, strokes
 
 # Explorer: few_labels
 
-FOLLOW, ACROSS = "the heaps", "the height"
+FOLLOW, ACROSS = "the modes", "the height"
 DRAWS = 10
 MOST = 300  # unlabelled points
 PER_CLASS = 1
@@ -23,7 +23,7 @@ class FewLabels(Scene):
 
     title = "One label a class, and many points without one"
     alt = (
-        "Left: two heaps of grey points, two points with a label in blue and orange, and two "
+        "Left: two modes of grey points, two points with a label in blue and orange, and two "
         "lines that divide the plane: dotted from the labels alone, solid with the unlabelled "
         "points too. Right: the accuracy of both for ten draws of the labels, joined in pairs. "
         "Controls set the draw, the number of unlabelled points, and what the label depends on."

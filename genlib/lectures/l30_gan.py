@@ -46,7 +46,7 @@ class GANGame(Scene):
         xs = self.xs = np.linspace(-16, 16, 801)
         left, right = fig.subplots(1, 2)
         ys, ticks = ("density, and D(x)", -0.5, 1.2), np.linspace(0, 1, 6)
-        panel(left, "The two heaps and the critic", ("x", -9, 9), ys, yticks=ticks)
+        panel(left, "The two modes and the critic", ("x", -9, 9), ys, yticks=ticks)
         left.axhline(0, color="#8c8c8c", linewidth=1)
         left.plot(xs, normal(xs), color=COLORS["real"])
         plots.fill(left, xs, 0, normal(xs), "real")
@@ -147,10 +147,10 @@ def undecided_critic():
     return Number(
         truth,
         tolerance=0.005,
-        right="log 2 for the real heap and log 2 for the generated one: a critic that does "
+        right="log 2 for the real mode and log 2 for the generated one: a critic that does "
         "worse than this knows less than nothing.",
         mistakes=[
-            (truth / 2, "That is one heap; the loss adds both."),
+            (truth / 2, "That is one mode; the loss adds both."),
             (truth / np.log(2), "That is in bits; nats use the natural logarithm."),
             (-truth, "That is the value of the game; the loss is its negative."),
             (0.0, "The loss is 0 only for a critic that is sure and always right."),
@@ -188,7 +188,7 @@ def minimax_loss():
 
 @exercise("30_gan/3")
 def value_to_divergence():
-    """The JSD, in nats, of two heaps whose best critic has the loss 0.5."""
+    """The JSD, in nats, of two modes whose best critic has the loss 0.5."""
     truth = (np.log(4) - 0.5) / 2
     return Number(
         truth,

@@ -22,7 +22,7 @@ class EnergyMargin(Scene):
 
     title = "Energies below a margin, and codes on a circle"
     alt = (
-        "Left: the energy over a line, a green zigzag that is 0 at two real heaps, a dashed line "
+        "Left: the energy over a line, a green zigzag that is 0 at two real modes, a dashed line "
         "at the margin, and generated samples as dots on the zigzag; from each dot below the "
         "margin a stroke rises to it. Middle: codes as arrows from the centre of a circle. Right: "
         "the pull-away term against the angle between neighbouring codes, with a dot for the "

@@ -139,7 +139,7 @@ def what_m_says():
         right_choice="its samples are copied well",
         why="M is made of two mean errors, and a few well-copied kinds of sample keep them right.",
         wrong={
-            "it reached every mode": "The runs above have a small M and leave heaps out.",
+            "it reached every mode": "The runs above have a small M and leave modes out.",
             "its distribution is right": "Two equal mean errors do not make two distributions "
             "equal.",
         },
