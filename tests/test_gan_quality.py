@@ -7,7 +7,6 @@ import pytest
 from genlib import data, experiments, metrics, networks
 from genlib.gans import GAN, REGISTRY
 
-
 #: Their lectures train the same preset on the same three seeds or more, and assert as much.
 IN_LECTURES = {"wgan", "wgan_gp", "rwgan", "began"}
 
