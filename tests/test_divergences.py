@@ -488,6 +488,18 @@ def _family(kind):
     }[kind]
 
 
+@pytest.mark.parametrize("shift", [0.3, 0.5, 2.0])
+def test_a_moving_end_at_the_other_s_median_keeps_its_gradient(shift):
+    """At 0.5 the end of one block is the median of the other; two blocks that overlap by 1 - t."""
+    t = tf.Variable(shift, dtype=tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        blocks = tfd.Uniform(f64(0.0), f64(1.0)), tfd.Uniform(t, t + 1)
+        values = dv.js(*blocks), dv.wasserstein(*blocks), dv.total_variation(*blocks)
+    slopes = [float(tape.gradient(value, t)) for value in values]
+    inside = float(shift < 1)
+    assert slopes == pytest.approx([math.log(2) * inside, 1, inside], abs=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["normal", "mixture", "uniform", "gamma", "bernoulli"])
 @pytest.mark.parametrize("name", [*NAMES, "wasserstein 2"])
 def test_gradients_and_graph(name, kind):

@@ -302,9 +302,10 @@ def _gathered(log_mass, index, count):
 
 
 def _distinct(ends):
-    """Return the different ones among the ends, increasing, with their gradient."""
+    """Return the different ones among the ends, increasing, each with its first one's gradient."""
     points, index = tf.unique(tf.stop_gradient(ends))
-    return tf.sort(tf.math.unsorted_segment_max(ends, index, tf.size(points)))
+    first = tf.math.unsorted_segment_min(tf.range(tf.size(index)), index, tf.size(points))
+    return tf.sort(tf.gather(ends, first))
 
 
 def _order(piece, y):
