@@ -74,6 +74,16 @@ def test_another_seed_reuses_the_graph_and_changes_no_number(name):
     assert run(2).model.train_function is not None
 
 
+def test_a_run_that_was_interrupted_before_its_graph_stood_leaves_no_trace(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GAN, "_compiled_epoch", interrupt)
+        experiments.on_toy("gan", seed=0, steps=7, width=8)
+    assert experiments.on_toy("gan", seed=1, steps=7, width=8).model.train_function is not None
+
+
 def test_a_trial_on_digits():
     trial = experiments.on_digits("gan", steps=3, width=8)
     assert trial.model.sample(2).shape == (2, 8, 8, 1)

@@ -13,6 +13,7 @@ from genlib.lectures import l03_why_generative_models as gradients
 from genlib.lectures import l04_clustering_and_dimension_reduction as axis
 from genlib.lectures import l05_hierarchical_bayes as funnel
 from genlib.lectures import l10_kl as fit
+from genlib.lectures import l11_jsd as histograms
 from genlib.lectures import l12_wasserstein as shift
 from genlib.lectures import l13_integral_probability_metrics as critics
 from genlib.lectures import maths
@@ -133,3 +134,20 @@ def test_the_slopes_that_gradient_estimators_estimate():
         np.testing.assert_allclose(
             gradients.exact(name, mean, scales)[0], slope, atol=5e-3, err_msg=name
         )
+
+
+# Lecture 11: the JSD of two histograms
+
+
+@pytest.mark.parametrize("bins", [2, 5, 40])
+def test_the_jsd_of_binned_densities(bins):
+    edges, shares = histograms.binned_shares(bins, 0.5)
+    normals = [tfd.Normal(np.float64(at), np.float64(1)) for at in (0, 0.5)]
+    for normal, share in zip(normals, shares, strict=True):
+        np.testing.assert_allclose(share, np.diff(normal.cdf(edges)), atol=1e-12)
+    value = histograms.jsd_of_shares(*shares)
+    assert value == pytest.approx(
+        float(divergences.js(*(tfd.Categorical(probs=p) for p in shares)))
+    )
+    assert value < float(divergences.js(*normals))  # the data processing inequality
+    assert histograms.jsd_of_shares(np.eye(2), np.eye(2)[::-1]) == pytest.approx([np.log(2)] * 2)

@@ -131,7 +131,8 @@ _LAST: dict = {}  # what was trained last without callbacks: how, and the model
 def _runner(model, key):
     """The last run's model, whose graph is compiled, if the seed alone is new; else ``model``."""
     last = _LAST.get("model")
-    if last is None or _LAST["key"] != key or last.train_function[0][-1] != settings_of(last):
+    graph = last and last.train_function  # None if the last run was interrupted before it had one
+    if not graph or _LAST["key"] != key or graph[0][-1] != settings_of(last):
         _LAST.update(key=key, model=model)
     return _LAST["model"]
 
