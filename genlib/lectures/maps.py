@@ -126,9 +126,9 @@ _PAIR = {"z": (0.5, 0), "x": (1.5, 0)}
 
 FAMILIES = (
     Family("Mixture model", True, "exact", "the cluster", "likelihood, by EM",
-           "04_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
+           "03_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
     Family("Probabilistic PCA", True, "exact", "a few coordinates", "likelihood, closed form",
-           "04_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
+           "03_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
     Family("Hidden Markov model", True, "exact", "a state at each step", "likelihood, by EM", "",
            _STATES | _EMITTED, ("z1>z2", "z2>z3", "z1>x1", "z2>x2", "z3>x3")),
     Family("Autoregressive model", True, "exact", "", "likelihood, by gradient",
