@@ -1,4 +1,4 @@
-"""Lecture 04: clustering and dimension reduction."""
+"""Lecture 03: clustering and dimension reduction."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Lecture 03: why generative models?"""
+"""Lecture 04: why generative models?"""
 
 import ipywidgets as widgets
 import numpy as np
