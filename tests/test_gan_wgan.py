@@ -90,23 +90,6 @@ def test_weights_stay_in_the_box(clip):
         assert max(np.abs(w).max() for w in model.generator.get_weights()) > bound
 
 
-@pytest.mark.parametrize(
-    ("done", "updates"), [(0, 100), (24, 100), (25, 5), (499, 5), (500, 100), (501, 5)]
-)
-def test_authors_schedule(done, updates):
-    model = WGAN(*default_networks(WGAN, (2,), width=4), authors_schedule=True)
-    model.compile()
-    model.generator_optimizer.iterations.assign(done)
-    assert int(model.critic_updates()) == updates
-
-
-def test_authors_schedule_is_run():
-    model = WGAN(*default_networks(WGAN, (2,), width=4), authors_schedule=True)
-    model.compile(jit_compile=False)
-    model.fit(np.zeros((64, 2)), batch_size=4, steps_per_epoch=27, verbose=0)
-    assert int(model.critic_optimizer.iterations) == 25 * 100 + 2 * 5
-
-
 @pytest.mark.parametrize("clip", [0.0, -1.0, float("nan")])
 def test_bad_clip_is_refused(clip):
     with pytest.raises(ValueError, match="clip must be a finite number above 0"):
