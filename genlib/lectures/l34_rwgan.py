@@ -41,6 +41,11 @@ class BregmanCost(Scene):
         "to the place it is pulled to."
     )
     size = (9.8, 3.8)
+    reveals = (
+        tuple({"phi": phi} for phi in PHI),
+        tuple({"phi": "-log x", "place": place} for place in (4.0, 1.5, 0.8)),
+        tuple({"eps": eps} for eps in (0.01, 0.1, 1.0, 10.0)),
+    )
 
     def controls(self):
         return {
