@@ -23,6 +23,68 @@ def test_the_truth_scores_its_ceiling_and_its_floor():
     assert experiments.truth("grid").modes == 25
 
 
+@pytest.mark.parametrize("toy", experiments.RADIUS)
+def test_true_samples_have_the_modes_width_and_the_jsd_of_chance(toy):
+    """Within three deviations a 2-D Gaussian's variance is 1 - 4.5 exp(-4.5) / (1 - exp(-4.5))."""
+    true, scale = experiments.truth(toy), experiments.RADIUS[toy] / 3
+    stddev = experiments.density(toy).components_distribution.stddev()
+    np.testing.assert_allclose(stddev, scale, rtol=1e-6)
+    cut = np.sqrt(1 - 4.5 * np.exp(-4.5) / (1 - np.exp(-4.5)))
+    assert cut == pytest.approx(0.974, abs=1e-3)
+    assert true.width == pytest.approx(cut * scale, rel=0.01)
+    assert 0.002 < true.jsd < 0.025
+    fewer = experiments.density(toy).sample(5000, seed=(0, 1)).numpy()
+    assert experiments.counted_jsd(fewer, toy) > 2 * true.jsd
+
+
+def exact_jsd(p, q, half, cells=900):
+    """By the midpoint rule on a square: an estimate that shares nothing with counting."""
+    x = (np.arange(cells) + 0.5) / cells * 2 * half - half
+    points = np.stack(np.meshgrid(x, x), -1).reshape(-1, 2).astype(np.float32)
+    p, q = (np.asarray(dist.prob(points), float) + 1e-300 for dist in (p, q))
+    halves = p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))
+    return halves.sum() / 2 * (2 * half / cells) ** 2
+
+
+@pytest.mark.parametrize("shrink", [0.5, 0.6, 1.5])
+def test_modes_that_are_too_narrow_or_too_wide_cost_their_jsd(shrink):
+    wrong = data.toy("ring", scale=0.1 * shrink)
+    made = wrong.sample(experiments.COUNTED, seed=(0, 1)).numpy()
+    exact = exact_jsd(data.toy("ring"), wrong, 1.6 if shrink < 1 else 2.0)
+    assert 0.06 < exact < 0.2
+    # Cells hide a little of what is narrow; chance adds a little.
+    assert experiments.counted_jsd(made, "ring") == pytest.approx(exact, abs=0.012)
+    if shrink < 1:
+        assert experiments.mode_width(made, "ring") == pytest.approx(0.1 * shrink, rel=0.01)
+        assert experiments.score_points(made[:2500], "ring")[1] > experiments.truth().high_quality
+
+
+def test_a_lost_half_and_far_points_have_the_jsd_of_arithmetic():
+    """Half of the modes: mass (1/2, 1/2) against (1, 0)."""
+    made = data.toy("ring").sample(200_000, seed=(0, 1)).numpy()
+    half = made[made[:, 1] > 0.05 * made[:, 0]]  # four of the eight modes
+    p, q = np.array([0.5, 0.5]), np.array([1.0, 0.0])
+    exact = (np.sum(p * np.log(2 * p / (p + q))) + np.log(2 / 1.5)) / 2
+    assert experiments.counted_jsd(half, "ring") == pytest.approx(exact, abs=0.01)
+    assert experiments.counted_jsd(made + 100, "ring") == pytest.approx(np.log(2), abs=1e-4)
+
+
+def test_what_is_not_finite_or_nowhere_near_cannot_look_good():
+    bad = np.full((10, 2), np.nan)
+    assert experiments.mode_width(bad, "ring") == experiments.counted_jsd(bad, "ring") == np.inf
+    assert experiments.mode_width(np.zeros((10, 2)), "ring") == np.inf
+
+
+def test_the_hard_ring_is_a_ring_with_the_rings_presets():
+    hard = experiments.density("hard_ring")
+    np.testing.assert_allclose(np.linalg.norm(data.mode_centers(hard), axis=1), 2, rtol=1e-6)
+    assert experiments.circle("hard_ring").high_quality < 0.25
+    ring = experiments.presets.PRESETS["ring"]
+    assert experiments.presets.PRESETS["hard_ring"].keys() == ring.keys()
+    trial = experiments.on_toy("gan", "hard_ring", steps=2, width=8)
+    assert 0 < trial.jsd <= np.log(2) and trial.width > 0
+
+
 def test_an_even_circle_has_every_mode_and_three_quarters_of_the_quality():
     """On the unit circle, within 0.3 of a mode's centre means within 2 asin(0.15) of its angle."""
     round_trip, true = experiments.circle(), experiments.truth("ring")
@@ -94,7 +156,7 @@ def test_a_trial_on_digits():
     ("options", "message"),
     [
         ({"variant": "gann"}, "variant must be one of"),
-        ({"variant": "gan", "toy": "moons"}, "toy must be one of grid, ring"),
+        ({"variant": "gan", "toy": "moons"}, "toy must be one of grid, hard_ring, ring"),
         ({"variant": "gan", "settings": "best"}, "settings must be one of paper, preset"),
         ({"variant": "gan", "steps": 0.5}, "steps must be a whole number"),
     ],

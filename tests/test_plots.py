@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 from tensorflow_probability import distributions as tfd
 
@@ -30,6 +31,19 @@ def decode(png):
     image = Image.open(io.BytesIO(png))
     image.load()
     return np.asarray(image)
+
+
+@pytest.mark.parametrize("role", plots.COLORS)
+def test_ink_can_be_read_on_white_and_keeps_what_already_could(role):
+    color, ink = np.array(to_rgb(plots.COLORS[role])), np.array(plots.ink(role))
+    assert 4.5 <= plots.contrast(ink) <= max(4.8, plots.contrast(color))
+    np.testing.assert_allclose(ink / ink.max(), color / color.max(), atol=1e-9)
+
+
+def test_contrast_is_that_of_wcag():
+    assert plots.contrast(np.zeros(3)) == 21
+    assert plots.contrast(np.ones(3)) == pytest.approx(1)
+    assert plots.contrast(np.array(to_rgb("#767676"))) == pytest.approx(4.54, abs=0.01)
 
 
 @pytest.mark.parametrize("small", [False, True])

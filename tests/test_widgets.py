@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import scipy.stats
 from jupyter_client.manager import start_new_kernel
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
 from genlib import plots
@@ -80,6 +82,13 @@ def test_a_scene_speaks(explorer):
     for name, control in explorer.controls.items():
         assert name.isidentifier()
         assert control.description.strip()
+
+
+def test_its_words_can_be_read(explorer):
+    explorer.reset()
+    for text in explorer._fig.findobj(Text):
+        if text.get_text().strip() and text.get_visible():
+            assert plots.contrast(np.array(to_rgb(text.get_color()))) >= 4.5, text
 
 
 def test_whole_grid_is_drawn(explorer):

@@ -37,6 +37,7 @@ PRESETS = {
     data: {name: Preset(**settings) for name, settings in table.items()}
     for data, table in _TABLE.items()
 }
+PRESETS["hard_ring"] = PRESETS["ring"] | PRESETS.get("hard_ring", {})
 
 
 def find(variant) -> type[AdversarialModel]:
@@ -47,7 +48,7 @@ def find(variant) -> type[AdversarialModel]:
 
 
 def preset(variant, data) -> Preset:
-    """The settings of a variant, a name or a class, for "ring", "grid" or "digits"."""
+    """The settings of a variant, a name or a class, for a key of `PRESETS`."""
     table = PRESETS[validate.choice("data", data, PRESETS)]
     names = {kind: name for name, kind in REGISTRY.items()}
     known = (names.get(kind) for kind in find(variant).__mro__)

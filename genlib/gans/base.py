@@ -2,7 +2,7 @@
 
 A variant says what it minimises (`critic_loss`, `generator_loss`) and, where it needs to, what
 happens after an update (`after_critic_step`, `after_generator_step`). It may also set `log_names`,
-`critic_kind`, `couples_batch` and `critic_variables`, and hold other state by `add_state`.
+`critic_kind`, `couples_batch`, `critic_variables` and `score`, and hold other state by `add_state`.
 """
 
 import abc
@@ -31,7 +31,7 @@ class AdversarialModel(CompiledModel):
       generator: a Keras model from latents ``(n, latent_dim)`` to samples ``(n, ...)``.
       critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says, or None.
       critic_steps: critic updates for each generator update, each on a fresh batch.
-      r1: ``r1 / 2`` is the weight of `penalties.r1` in what the critic minimises.
+      r1: ``r1 / 2`` is the weight of `penalties.r1` of `score` in what the critic minimises.
       ema: keep a running mean of the generator's weights, for ``sample(..., averaged=True)``, that
         forgets at the rate ``1 - ema`` a step, such as 0.999; None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
@@ -39,13 +39,14 @@ class AdversarialModel(CompiledModel):
     Raises:
       TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
       ValueError: networks that do not fit each other or the variant, or share weights; a critic
-        with batch normalisation under a gradient penalty, or of more than one number under ``r1``;
-        any setting out of range.
+        with batch normalisation under a gradient penalty; ``r1`` where there is no `score`; any
+        setting out of range.
     """
 
     #: What a step reports by `log`: before "generator_loss" the critic's, after it the generator's.
     log_names = ("critic_loss", "generator_loss")
     critic_kind: str | None = "scalar"  # a key of `CRITIC_KINDS`; None: it has no critic
+    has_score = property(lambda self: self.critic_kind == "scalar", doc="Whether `score` exists.")
     #: True where a loss is not the mean of one number a sample: replicas cannot share a batch.
     couples_batch = False
 
@@ -63,8 +64,7 @@ class AdversarialModel(CompiledModel):
         self.critic_steps = validate.count("critic_steps", critic_steps)
         self.r1 = validate.non_negative("r1", r1)
         if self.r1:
-            if self.critic_kind != "scalar":
-                raise ValueError(f"r1 needs a critic that gives {CRITIC_KINDS['scalar'][0]}")
+            self._require_score()
             penalties.refuse_batch_norm(critic)
         self.latent_dim = generator.input_shape[-1]
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
@@ -89,6 +89,19 @@ class AdversarialModel(CompiledModel):
     @abc.abstractmethod
     def generator_loss(self, real, fake):
         """Scalar that the generator minimises; the gradient flows through ``fake``."""
+
+    def score(self, x):
+        """One number a sample, ``(n, ...)`` to ``(n, 1)`` or ``(n,)``, that `r1` flattens.
+
+        By default the critic's output; a variant without such a number raises ValueError.
+        """
+        self._require_score()
+        return self.critic(x, training=True)
+
+    def _require_score(self):
+        if not self.has_score:
+            kind = type(self).__name__
+            raise ValueError(f"r1 needs one number a sample, and {kind} so built gives none")
 
     def after_critic_step(self, real, fake):
         """Restore the critic's constraint after its update (clip, project, ...)."""
@@ -203,7 +216,7 @@ class AdversarialModel(CompiledModel):
         def objective():
             loss = self.critic_loss(real, fake)
             logs.update(self._take_reported())
-            return loss + self.r1 / 2 * penalties.r1(self.critic, real) if self.r1 else loss
+            return loss + self.r1 / 2 * penalties.r1(self.score, real) if self.r1 else loss
 
         logs["critic_loss"] = minimise(self.critic_optimizer, self.critic_variables, objective)
         return logs, fake

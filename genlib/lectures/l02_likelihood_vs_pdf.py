@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from tensorflow_probability import distributions as tfd
 
 from genlib.check import Function, Number, exercise
-from genlib.plots import COLORS
+from genlib.plots import COLORS, ink
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, image, panel, strokes
 
@@ -119,7 +119,7 @@ class Likelihood(Scene):
         plane.grid(False)
         left.set_title("Fix θ, vary x: a density", color=COLORS["p"])
         left.set_ylabel("p(x; θ)")
-        right.set_title("Fix x, vary θ: the likelihood", color=COLORS["accent"])
+        right.set_title("Fix x, vary θ: the likelihood", color=ink("accent"))
         for ax in (plane, left):
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         for ax in (left, right):

@@ -1,4 +1,4 @@
-"""Lecture 04: clustering and dimension reduction."""
+"""Lecture 03: clustering and dimension reduction."""
 
 import functools
 
@@ -241,7 +241,7 @@ def along(covariance, angles):
 # Exercises
 
 
-@exercise("04_clustering_and_dimension_reduction/1")
+@exercise("03_clustering_and_dimension_reduction/1")
 def responsibility():
     """The first component's responsibility for x = 1; components N(0, 1), N(3, 1), equal."""
     model = GaussianMixture(2)
@@ -263,7 +263,7 @@ def responsibility():
     )  # fmt: skip
 
 
-@exercise("04_clustering_and_dimension_reduction/2")
+@exercise("03_clustering_and_dimension_reduction/2")
 def m_means():
     """Write m_means(x, r): responsibility-weighted means, (k, d)."""
 
@@ -293,7 +293,7 @@ def m_means():
     )  # fmt: skip
 
 
-@exercise("04_clustering_and_dimension_reduction/3")
+@exercise("03_clustering_and_dimension_reduction/3")
 def noise():
     """The noise of pPCA with two latents on eigenvalues 6, 3, 1.5, 0.9, 0.6."""
     values = np.array([6, 3, 1.5, 0.9, 0.6])
@@ -313,7 +313,7 @@ def noise():
     )  # fmt: skip
 
 
-@exercise("04_clustering_and_dimension_reduction/4")
+@exercise("03_clustering_and_dimension_reduction/4")
 def lonely_component():
     """A likelihood that stands out, and a component that owns one point of a hundred."""
     return Choice(

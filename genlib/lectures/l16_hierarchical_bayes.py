@@ -1,4 +1,4 @@
-"""Lecture 05: hierarchical Bayes."""
+"""Lecture 16: hierarchical Bayes."""
 
 import functools
 import logging
@@ -412,7 +412,7 @@ class Funnel(Scene):
 # Exercises
 
 
-@exercise("05_hierarchical_bayes/1")
+@exercise("16_hierarchical_bayes/1")
 def partial_pooling():
     """The mean of theta_A given mu = 8 and tau = 10, for y = 28 and sigma = 15."""
     # A prior that all but fixes mu, 8 below the origin of y, gives the mean at a known mu.
@@ -434,7 +434,7 @@ def partial_pooling():
     )
 
 
-@exercise("05_hierarchical_bayes/2")
+@exercise("16_hierarchical_bayes/2")
 def shrink():
     """Write shrink(y, sigma, mu, tau): the mean of every theta_j given mu and tau."""
 
@@ -469,7 +469,7 @@ def shrink():
     )
 
 
-@exercise("05_hierarchical_bayes/3")
+@exercise("16_hierarchical_bayes/3")
 def mean_field_width():
     """The width of the mean-field fit to a Gaussian of correlation 0.9, as a share of the true."""
     precision = np.linalg.inv([[1.0, 0.9], [0.9, 1.0]])
@@ -489,7 +489,7 @@ def mean_field_width():
     )
 
 
-@exercise("05_hierarchical_bayes/4")
+@exercise("16_hierarchical_bayes/4")
 def which_form():
     """Which form samples better when each school's standard error is a tenth?"""
     return Choice(

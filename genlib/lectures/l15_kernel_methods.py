@@ -1,4 +1,4 @@
-"""Lecture 06: kernel methods."""
+"""Lecture 15: kernel methods."""
 
 import functools
 
@@ -282,7 +282,7 @@ class Permutation(Scene):
 # Exercises
 
 
-@exercise("06_kernel_methods/1")
+@exercise("15_kernel_methods/1")
 def blurred():
     """The standard deviation of a KDE of bandwidth 1.5 on much data of standard deviation 2."""
     return Number(
@@ -305,7 +305,7 @@ def _unbiased(k_xx, k_yy, k_xy):
     return within_x + within_y - 2 * k_xy.mean()
 
 
-@exercise("06_kernel_methods/2")
+@exercise("15_kernel_methods/2")
 def mmd_from_tables():
     """Write mmd2(k_xx, k_yy, k_xy): the unbiased MMD^2 from three Gram matrices."""
 
@@ -345,7 +345,7 @@ def mmd_from_tables():
     )
 
 
-@exercise("06_kernel_methods/3")
+@exercise("15_kernel_methods/3")
 def p_value():
     """The p-value when 4 of 99 random deals reach the MMD of the samples themselves."""
     return Number(
@@ -364,7 +364,7 @@ def p_value():
     )
 
 
-@exercise("06_kernel_methods/4")
+@exercise("15_kernel_methods/4")
 def blind_kernel():
     """Which kernel cannot tell N(0, 1) from a density of the same mean and variance?"""
     return Choice(
