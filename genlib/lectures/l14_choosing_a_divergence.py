@@ -35,7 +35,7 @@ class SampleGradient(Scene):
     )
     size = (9.4, 3.9)
     reveals = (
-        tuple({"m": m} for m in (1, 2, 3, 5, 6)),
+        ({}, *({"m": m} for m in (2, 3, 5, 6))),
         tuple({"kind": "Cramér", "m": m} for m in (1, MOST)),
         {"kind": "KL", "m": 3},
         tuple({"kind": "JSD", "m": m} for m in (1, 2)),

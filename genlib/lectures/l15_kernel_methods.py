@@ -34,11 +34,11 @@ class Bandwidth(Scene):
     size = (9.6, 4.0)
     reveals = (
         {"bandwidth": 0.0282},
-        ({"n": 10, "bandwidth": 0.63}, {"n": 300, "bandwidth": 0.28}),
+        ({"n": 10, "bandwidth": 0.631}, {"n": 300, "bandwidth": 0.282}),
         (
-            {"draw": 3, "bandwidth": 0.28},
-            {"draw": 2, "bandwidth": 0.56},
-            {"n": 300, "draw": 2, "bandwidth": 0.22},
+            {"draw": 3, "bandwidth": 0.282},
+            {"draw": 2, "bandwidth": 0.562},
+            {"n": 300, "draw": 2, "bandwidth": 0.224},
         ),
     )
 

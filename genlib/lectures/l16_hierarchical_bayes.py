@@ -208,7 +208,7 @@ class Pooling(Scene):
     )
     size = (9.6, 4.2)
     reveals = (
-        ({"tau": 0.1}, {"tau": 300.0}),
+        ({"tau": 0.1}, {"tau": 316.0}),
         {},
         {"noise": 0.1},
         {"average": True},

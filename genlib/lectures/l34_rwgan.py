@@ -42,9 +42,9 @@ class BregmanCost(Scene):
     )
     size = (9.8, 3.8)
     reveals = (
-        tuple({"phi": phi} for phi in PHI),
+        ({"phi": "x²"}, {}, {"phi": "-log x"}),
         tuple({"phi": "-log x", "place": place} for place in (4.0, 1.5, 0.8)),
-        tuple({"eps": eps} for eps in (0.01, 0.1, 1.0, 10.0)),
+        ({"eps": 0.01}, {}, {"eps": 1.0}, {"eps": 10.0}),
     )
 
     def controls(self):
