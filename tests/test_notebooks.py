@@ -121,7 +121,12 @@ FAULTS = {
     "too little time": (replace("\n\nSaid", "\n\n" + 6000 * "word "), "the plan says fewer"),
     "a need that is not planned": (replace("(02_likelihood_vs_pdf", "(11_jsd"), "plan's needs are"),
     "a need left out": (replace("](02_likelihood_vs_pdf.ipynb)", "]"), "plan's needs are"),
-    "no answers": (replace("<details>", ""), "have no <details>"),
+    "no answers": (replace("<details>", ""), "2 numbered prompts, 0 folded answers"),
+    "no prompts": (replace("Predict, then try:\n\n1. Said", ""), "0 numbered prompts, 1 folded"),
+    "an answer short": (
+        replace("1. Said\n\n<det", "1. Said\n2. Said\n\n<det"),
+        "2 numbered prompts",
+    ),
     "unfinished": (replace("## Play\n\nSaid", "## Play\n\nTODO"), "still says TODO"),
     "own set-up": (replace("%pip install -q", "%pip install"), "set-up cell"),
     "section missing": (replace("## Where it breaks", "## Limits"), "the sections"),

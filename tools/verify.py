@@ -8,6 +8,7 @@ A rule takes a lecture's path and its notebook, and yields what is wrong.
 import ast
 import difflib
 import functools
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -100,14 +101,21 @@ def opening(path, notebook):
 
 @rule
 def answered(path, notebook):
-    """A list of prompts under an explorer has its answers, folded, before the next heading."""
+    """Below an explorer stand prompts to predict, numbered, and as many answers, folded."""
     for index, cell in code_cells(notebook):
-        if not re.search(r"^explore\(", cell.source, re.M):
-            continue
-        below = next((c for c in notebook.cells[index:] if c.cell_type == "markdown"), cell)
-        prompts = re.split(r"^#", below.source, flags=re.M)[0]
-        if re.search(r"^1\. ", prompts, re.M) and "<details>" not in prompts:
-            yield f"the prompts under cell {index} have no <details><summary>Answers</summary>"
+        if re.search(r"^explore\(", cell.source, re.M):
+            asked, told = prompts_below(notebook, index)
+            if not asked or asked != told:
+                yield f"below cell {index} stand {asked} numbered prompts, {told} folded answers"
+
+
+def prompts_below(notebook, index: int) -> tuple[int, int]:
+    """Return how many numbered prompts stand below a cell, up to a heading, and their answers."""
+    below = itertools.takewhile(lambda c: c.cell_type == "markdown", notebook.cells[index + 1 :])
+    text = re.split(r"^#", "\n\n".join(cell.source for cell in below), flags=re.M)[0]
+    asked, _, told = text.partition("<details>")
+    told = told.partition("</details>")[0]
+    return tuple(len(re.findall(r"^\d+\. ", part, re.M)) for part in (asked, told))
 
 
 @rule
