@@ -57,6 +57,7 @@ HEAD = """\
 # digits: classes found; quality, the share read as a digit; width, how far the pictures read as one
 # digit lie from their mean, as a share of how far the real ones do; JSD in nats of the classes as
 # read ("no digit" is one) and those of the real digits; no distance (nan).
+# The rows "truth" are true samples: what a generator cannot better.
 # seconds: of processor time, scoring included, and compilation where the run was a graph's first.
 """
 
@@ -66,7 +67,7 @@ def main():
     parser.add_argument("--variants", nargs="+", default=list(REGISTRY), choices=list(REGISTRY))
     parser.add_argument("--data", nargs="+", default=list(SAMPLES_SEEN), choices=list(SAMPLES_SEEN))
     parser.add_argument("--settings", nargs="+", default=list(experiments.SETTINGS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
+    parser.add_argument("--seeds", nargs="*", type=int, default=list(range(5)))
     parser.add_argument("--until", help="start no run after this time of today, such as 14:00")
     parser.add_argument("--file", type=Path, default=FILE)
     parser.add_argument("--table", action="store_true", help="print what is stored as Markdown")
@@ -87,10 +88,11 @@ def main():
 
 
 def cells(args):
-    """All runs in their order, as text: one seed of everything before the next."""
+    """All runs in their order, as text: one seed of everything before the next, presets first."""
+    yield from ((name, "truth", "truth", "0") for name in args.data)
     for seed in args.seeds:
-        for name in args.data:
-            for settings in args.settings:
+        for settings in args.settings:
+            for name in args.data:
                 if (name, settings) != ("grid", "paper"):
                     yield from ((name, settings, variant, str(seed)) for variant in args.variants)
 
@@ -111,7 +113,10 @@ def read(path):
 
 
 def run(name, settings, variant, seed):
-    """One training, as the text of its columns after the first four."""
+    """One training, or what true samples score, as the text of the columns after the first four."""
+    if settings == "truth":
+        scores = true_digits() if name == "digits" else experiments.truth(name)[1:-1]
+        return as_text(name, scores, 0.0, 0, 0)
     batch = experiments.preset(variant, name).batch_size
     steps = SAMPLES_SEEN[name] // batch
     graph(name, settings, variant)
@@ -119,13 +124,26 @@ def run(name, settings, variant, seed):
     start = time.process_time()
     if name == "digits":
         trial = experiments.on_digits(variant, **options)
-        scores = trial.score.classes, trial.score.confident, *width_and_jsd(trial.model), np.nan
+        score, two_sided = trial.score, width_and_jsd(trial.model)
+        scores = score.classes, score.confident, np.nan, *two_sided
     else:
-        trial = experiments.on_toy(variant, name, **options)
-        scores = trial.modes, trial.high_quality, trial.width, trial.jsd, trial.distance
-    seconds = time.process_time() - start
-    modes, *others = scores
-    return (str(modes), *(f"{v:.4f}" for v in others), f"{seconds:.1f}", str(steps), str(batch))
+        scores = experiments.on_toy(variant, name, **options)[1:-1]
+    return as_text(name, scores, time.process_time() - start, steps, batch)
+
+
+def as_text(name, scores, seconds, steps, batch):
+    modes, quality, distance, width, jsd = scores
+    numbers = (f"{v:.4f}" for v in (quality, width, jsd, distance))
+    return str(modes), *numbers, f"{seconds:.1f}", str(steps), str(batch)
+
+
+def true_digits():
+    """What the held-out digits score."""
+    x, _ = data.images("digits", "test")
+    score = metrics.class_scores(x)
+    flat, (real, labels) = x.reshape(-1, 64), data.images("digits")
+    two_sided = class_width(flat, real.reshape(-1, 64), labels), class_jsd(flat, labels)
+    return score.classes, score.confident, np.nan, *two_sided
 
 
 GRAPHS = {}

@@ -4,8 +4,10 @@ Every variant gets networks of the same sizes and as many samples to be judged b
 differ in the objective and its settings alone.
 """
 
+import collections
 import csv
 import functools
+import operator
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -78,15 +80,17 @@ def on_digits(variant, *, width=256, latent_dim=16, **training) -> DigitTrial:
 
 @functools.cache
 def stored() -> tuple[dict, ...]:
-    """Return what every GAN reached at equal budgets, a row a run: read from ``runs.csv``.
+    """Return what every GAN reached at equal budgets, a row a run: see the head of ``runs.csv``.
 
-    ``data``, ``settings`` and ``variant`` are text, all else numbers. The file's head says how
-    ``benchmarks/gan_quality.py`` made it and what its columns hold.
+    Only what is complete: a seed of a data set that all variants have, and true samples' rows.
     """
     lines = Path(__file__).with_name("runs.csv").read_text("utf-8").splitlines()
-    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
-    text = {"data", "settings", "variant"}
-    return tuple({k: v if k in text else float(v) for k, v in row.items()} for row in rows)
+    rows, text = csv.DictReader(x for x in lines if x[0] != "#"), {"data", "settings", "variant"}
+    rows = [{k: v if k in text else float(v) for k, v in row.items()} for row in rows]
+    block = operator.itemgetter("data", "settings", "seed")
+    sizes = collections.Counter(map(block, rows))
+    whole = len({x["variant"] for x in rows} - {"truth"})
+    return tuple(x for x in rows if x["settings"] == "truth" or sizes[block(x)] == whole)
 
 
 def density(toy="ring"):
@@ -215,6 +219,6 @@ def _swap(a, b):
         x.assign(y)
         y.assign(held)
     for name in ("history", "step_losses"):
-        held = getattr(a, name, None)
-        setattr(a, name, getattr(b, name, None))
-        setattr(b, name, held)
+        held = getattr(a, name, None), getattr(b, name, None)
+        setattr(a, name, held[1])
+        setattr(b, name, held[0])

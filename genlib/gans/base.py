@@ -305,17 +305,13 @@ def check_networks(generator, critic, kind):
     """TypeError or ValueError unless a variant of this critic ``kind`` can train the networks."""
     networks.check("generator", generator)
     if len(generator.input_shape) != 2:
-        raise ValueError(
-            f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"
-        )
+        raise ValueError(f"generator must take latents (n, d); it takes {generator.input_shape}")
     if kind is None:
         return
     networks.check("critic", critic)
     made, taken, given = generator.output_shape[1:], critic.input_shape[1:], critic.output_shape[1:]
     if made != taken:
-        raise ValueError(
-            f"critic must accept what generator makes: shape {made}; it accepts {taken}"
-        )
+        raise ValueError(f"critic must accept what generator makes, {made}; it accepts {taken}")
     if {id(v) for v in generator.variables} & {id(v) for v in critic.variables}:
         raise ValueError("critic must not share weights with generator; got networks that do")
     words, fits = CRITIC_KINDS[kind]

@@ -41,10 +41,9 @@ class MMDGAN(AdversarialModel):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)
         self.kernel = kernels.rbf(bandwidths)
         self.clip = validate.positive("clip", clip)
-        self.feasibility_weight = validate.non_negative("feasibility_weight", feasibility_weight)
-        self.reconstruction_weight = validate.non_negative(
-            "reconstruction_weight", reconstruction_weight
-        )
+        weight = validate.non_negative
+        self.feasibility_weight = weight("feasibility_weight", feasibility_weight)
+        self.reconstruction_weight = weight("reconstruction_weight", reconstruction_weight)
         self.encoder, self.decoder = critic.get_layer("encoder"), critic.get_layer("decoder")
 
     def distance(self, real_codes, fake_codes):
@@ -88,11 +87,9 @@ class MMDGANGP(WGANGP):
                  reconstruction_weight=0.0, seed=None, **options):  # fmt: skip
         super().__init__(generator, critic, penalty_weight, seed=seed, **options)
         self.kernel = kernels.rational_quadratic(alphas)
-        self.reconstruction_weight = validate.non_negative(
-            "reconstruction_weight", reconstruction_weight
-        )
-        self.decoder = None
-        if self.reconstruction_weight:
+        weight = validate.non_negative("reconstruction_weight", reconstruction_weight)
+        self.reconstruction_weight, self.decoder = weight, None
+        if weight:
             seed, codes = None if seed is None else seed + 200, critic.output_shape[-1]
             self.decoder = networks.mlp(codes, critic.input_shape[1:], seed=seed, name="decoder")
 
