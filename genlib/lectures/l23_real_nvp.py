@@ -27,6 +27,12 @@ class CouplingLayers(Scene):
         "many layers act, how strongly, and which cell is followed."
     )
     size = (9.4, 5.0)
+    reveals = (
+        ({"depth": 1}, {"depth": 1, "across": 0.0}),
+        ({"across": 0.0, "up": 2.0}, {"across": 0.0, "up": -2.0}),
+        {"depth": 4},
+        {"depth": 4},
+    )
 
     def controls(self):
         return {

@@ -30,6 +30,12 @@ class GradientPenalty(Scene):
         "slope, rises in a straight line with the distance; a dotted line marks 1."
     )
     size = (9.8, 3.7)
+    reveals = (
+        {},
+        {"weight": 10.0},
+        ({"weight": 0.1}, {"weight": 0.1, "distance": FARTHEST}),
+        {"distance": 0.0},
+    )
 
     def controls(self):
         return {

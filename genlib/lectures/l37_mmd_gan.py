@@ -46,6 +46,11 @@ class LearnedScale(Scene):
         "that distance against the scale, on logarithmic axes, with a dot."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({}, {"scale": 0.001}),
+        {"scale": 100.0},
+        ({"kernel": "bell of 1"}, {}, {"kernel": "rational quadratic"}),
+    )
 
     def controls(self):
         return {

@@ -33,6 +33,12 @@ class MultiplierPath(Scene):
         "with a dotted line at half of F."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({"rho": 0.001}, {}),
+        {"distance": 4.0},
+        {"place": 2.0},
+        ({"sign": UP}, {"sign": UP, "distance": 4.0}),
+    )
 
     def controls(self):
         return {

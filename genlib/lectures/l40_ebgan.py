@@ -29,6 +29,14 @@ class EnergyMargin(Scene):
         "angle chosen and a dotted line at the least value that codes in the plane allow."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({"shift": 0.0, "margin": 1.2}, {"shift": 0.0, "margin": 1.1}),
+        {},
+        (
+            *({"codes": 2, "angle": angle} for angle in (90, 0, 180)),
+            {"codes": 8, "angle": 45},
+        ),
+    )
 
     def controls(self):
         return {

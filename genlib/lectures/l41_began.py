@@ -25,6 +25,12 @@ class Balance(Scene):
         "and 1. Sliders set gamma, the rate of k and how strong the generator is."
     )
     size = (9.4, 3.8)
+    reveals = (
+        ({"gamma": 0.3}, {"gamma": 1.0}),
+        {"rate": 0.001},
+        ({"gamma": 1.0, "strength": 4.0}, {"strength": 0.2}),
+        {"gamma": 1.0},
+    )
 
     def controls(self):
         return {
