@@ -70,7 +70,7 @@ def table(rows, runs, known):
 
 def draw(rows, runs, known, new):
     """The figure: a row for each variant, a pair of panels for each data set."""
-    size = 10, 1.5 + 0.36 * len(rows)
+    size = max(6, 1.6 + 2.1 * len(known)), 1.5 + 0.36 * len(rows)
     fig, panels = plots.figure(1, 2 * len(known), size, sharey=True, squeeze=False)
     heights = {variant: -i for i, variant in enumerate(rows)}
     for i, panel in enumerate(panels[0]):
@@ -132,7 +132,7 @@ def describe(rows, runs, known, new):
             for data, found in cells.items()
             if found
         ]
-        parts.append(f"{name_of(variant)}: " + ", ".join(told))
+        parts.append(f"{name_of(variant)}: " + (", ".join(told) or "no run yet"))
     true = [
         f"{DATA[data]} {found[0]:.0%} and {found[1]:.2f}"
         for data in known
