@@ -126,7 +126,8 @@ def read(x) -> metrics.DigitScore:
     It sees ink or paper (more than one half, or not), as 60 principal components, and may answer
     "no digit": it was trained on ``images("mnist5k")`` and on pictures that are none, namely noise,
     shuffled pixels, and means of two or four digits. It reads as digits 95 % of the 1,000 real ones
-    that it never saw. ValueError for another shape, values outside [0, 1], or no picture.
+    that it never saw, and some 13 % of means of two; a plain picture it never met, and misreads.
+    ValueError for another shape, values outside [0, 1], or no picture.
     """
     x = validate.numbers("x", x).numpy()
     if x.shape[1:] not in ((28, 28), (28, 28, 1)) or not len(x):
