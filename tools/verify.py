@@ -22,6 +22,12 @@ SECTIONS = """
 The question|Play|The mathematics|See it train|Where it breaks|Exercises|Take away|Next|References
 """.strip().split("|")
 OPTIONAL_SECTION = "See it train"
+BOX = [
+    "The game",
+    "Over which functions",
+    "Divergence at the best critic",
+    "What the generator's gradient follows there",
+]
 LARGEST = 1_500_000  # bytes of one .ipynb
 RULES = []
 
@@ -51,6 +57,24 @@ def planned(path, notebook):
     needs = re.findall(r"\((\w+)\.ipynb\)", opening.partition(PREFACE[1])[2])
     if sorted(needs) != sorted(PLANNED[slug].needs):
         yield f"{PREFACE[1]} links to {needs}; the plan's needs are {[*PLANNED[slug].needs]}"
+
+
+@rule
+def timed(path, notebook):
+    """The plan's minutes are enough at a learner's pace."""
+    if path.stem in PLANNED and PLANNED[path.stem].minutes < (needed := minutes_at_pace(notebook)):
+        yield f"it takes {needed} minutes at the pace of verify.py; the plan says fewer"
+
+
+def minutes_at_pace(notebook) -> int:
+    """150 words or 20 lines of code a minute, 4 for an exercise, 5 to play; in fives, down."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    words = sum(len(re.findall(r"\w+", text)) for text in texts)
+    lines = sum(
+        cell.source.count("\n") + 1 for _, cell in code_cells(notebook) if not is_solution(cell)
+    )
+    exercises = sum(text.count("### Exercise ") for text in texts)
+    return int(words / 150 + lines / 20 + 4 * exercises + 5) // 5 * 5
 
 
 @rule
@@ -92,6 +116,18 @@ def prompts_below(notebook, index: int) -> tuple[int, int]:
     asked, _, told = text.partition("<details>")
     told = told.partition("</details>")[0]
     return tuple(len(re.findall(r"^\d+\. ", part, re.M)) for part in (asked, told))
+
+
+@rule
+def boxed(path, notebook):
+    """A lecture on an objective sums its game up in a box, the same in all."""
+    if not "30" <= path.stem[:2] <= "42":
+        return
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    box = text.partition("\n### The game in a box\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| \*\*(.*?)\*\* \|", box, re.M)
+    if rows != BOX:
+        yield f"'### The game in a box' must be a table of these rows: {BOX}; it has {rows}"
 
 
 @rule

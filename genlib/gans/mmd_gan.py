@@ -56,8 +56,13 @@ class MMDGAN(AdversarialModel):
     def critic_loss(self, real, fake):
         real_codes = self.encoder(real, training=True)
         fake_codes = self.encoder(fake, training=True)
-        error = copying_error(self.decoder, (real, fake), (real_codes, fake_codes))
+        error = self.copying_error((real, fake), (real_codes, fake_codes))
         return self.reconstruction_weight * error - self.distance(real_codes, fake_codes)
+
+    def copying_error(self, samples, codes):
+        """``E |decoder(code) - x|^2 / d``, summed over two batches of d numbers a sample."""
+        made = (self.decoder(batch, training=True) for batch in codes)
+        return sum(tf.reduce_mean((y - x) ** 2) for x, y in zip(samples, made, strict=True))
 
     def generator_loss(self, real, fake):
         return self.distance(self.encoder(real, training=True), self.encoder(fake, training=True))
@@ -70,10 +75,9 @@ class MMDGAN(AdversarialModel):
 class MMDGANGP(WGANGP):
     """MMD GAN with a gradient penalty; the critic maps ``(n, ...)`` to vectors ``(n, k)``.
 
-    ``alphas`` are those of the rational quadratic kernels that are summed. With a
-    ``reconstruction_weight`` (Li's, and 8 there) a decoder of two hidden layers of 128 units is
-    trained with the critic to make samples from their vectors again. ValueError: a setting out of
-    range; at ``fit``, a batch of 1.
+    ``alphas`` are those of the rational quadratic kernels that are summed. A
+    ``reconstruction_weight`` (Li's; 8 there) trains a decoder of 2 x 128 units with the critic.
+    ValueError: a setting out of range; at ``fit``, a batch of 1.
     """
 
     critic_kind = "vector"
@@ -94,8 +98,7 @@ class MMDGANGP(WGANGP):
 
     @property
     def critic_variables(self):
-        decoder = self.decoder.trainable_variables if self.decoder else []
-        return super().critic_variables + decoder
+        return super().critic_variables + (self.decoder.trainable_variables if self.decoder else [])
 
     def mmd2(self, real_codes, fake_codes):
         return mmd2(real_codes, fake_codes, self.kernel, unbiased=True)
@@ -113,14 +116,8 @@ class MMDGANGP(WGANGP):
         self.log("penalty", penalty)
         loss = self.penalty_weight * penalty - self.mmd2(*codes)
         if self.decoder:
-            loss += self.reconstruction_weight * copying_error(self.decoder, (real, fake), codes)
+            loss += self.reconstruction_weight * MMDGAN.copying_error(self, (real, fake), codes)
         return loss
 
     def generator_loss(self, real, fake):
         return self.mmd2(self.critic(real, training=True), self.critic(fake, training=True))
-
-
-def copying_error(decoder, samples, codes):
-    """``sum of E |decoder(code) - x|^2 / d`` over batches of d numbers a sample, a scalar."""
-    made = (decoder(batch, training=True) for batch in codes)
-    return sum(tf.reduce_mean((y - x) ** 2) for x, y in zip(samples, made, strict=True))
