@@ -49,7 +49,7 @@ class LearnedScale(Scene):
     reveals = (
         ({}, {"scale": 0.001}),
         {"scale": 100.0},
-        ({"kernel": "bell of 1"}, {}, {"kernel": "rational quadratic"}),
+        ({"kernel": list(KERNELS)[0]}, {}, {"kernel": list(KERNELS)[-1]}),
     )
 
     def controls(self):

@@ -75,9 +75,8 @@ class Scene:
     title: str
     alt: str  # one sentence for those who do not see the picture
     size: tuple[float, float] = (9.2, 3.8)  # inches, 100 pixels each
-    #: For each numbered prompt under the explorer: the settings that show its answer, several
-    #: to step through, or None if it has none. A control that is left out stands as ``controls``
-    #: made it, so ``{}`` is where the explorer opens.
+    #: For each numbered prompt under the explorer: the settings that show its answer, several to
+    #: step through, or None. What is left out stands as ``controls`` made it: ``{}`` is the start.
     reveals: tuple[Mapping | tuple[Mapping, ...] | None, ...] = ()
 
     def controls(self) -> dict[str, widgets.Widget]:
@@ -130,9 +129,6 @@ class Explorer(Live):
         self.png = self.image.value = plots.encode(self._canvas.buffer_rgba())
         self._say(numbers)
         self._settings.value = self.settings
-        for button, (name, states) in self._shows.items():
-            many = f" ({self._states_shown(button)}/{len(states)})" if len(states) > 1 else ""
-            button.description = name + many
 
     def _still_part(self):
         """The pixels of all that does not move; drawn once for each view of the axes."""
@@ -217,16 +213,8 @@ class Explorer(Live):
         self._or_complain(self.reset)
 
     def _show_clicked(self, button) -> None:
-        _, states = self._shows[button]
-        at = self._states_shown(button) % len(states)
-        self._shown = button, at + 1
-        self._or_complain(lambda: self.set(**states[at]))
-
-    def _states_shown(self, button) -> int:
-        """How many of its states a button has shown; from 0 again once the controls have moved."""
-        pressed, shown = self._shown
-        still = button is pressed and self._shows[button][1][shown - 1] == self.values
-        return shown if still else 0
+        button.description, state = next(self._shows[button])
+        self._or_complain(lambda: self.set(**state))
 
     def _or_complain(self, action) -> None:
         """Run what the learner asked for; an error is told below the picture, not in a log."""
@@ -268,16 +256,18 @@ class Explorer(Live):
         self._settings.layout.width = "min(640px, 80%)"
         self._settings.observe(weakly(self._settings_typed), "value")
         last = widgets.HBox([self._settings, _button("Reset", "", self._reset_clicked)])
-        self._shows, self._shown = {}, (None, 0)
+        self._shows = {}
         for number, states in enumerate(self.scene.reveals, 1):
             if states := (states,) if isinstance(states, Mapping) else states:
-                again = "; press again for the next" * (len(states) > 1)
-                tip = f"Set the controls to what answer {number} describes{again}"
-                button = _button(f"Show {number}", tip, self._show_clicked)
-                self._shows[button] = button.description, [self.values | state for state in states]
+                many = len(states) > 1
+                label = f"Show {number}" + many * f" ({{}}/{len(states)})"
+                tip = f"Set the controls to what answer {number} describes"
+                tip += many * "; press again for the next"
+                steps = [(label.format(i), self.values | s) for i, s in enumerate(states, 1)]
+                button = _button(label.format(0), tip, self._show_clicked)
+                self._shows[button] = itertools.cycle(steps)
         shows = widgets.HBox(list(self._shows), layout={"flex_flow": "row wrap"})
-        parts = [title, controls, shows, self.image, self._numbers, last]
-        self._go_live(widgets.VBox(parts))
+        self._go_live(widgets.VBox([title, controls, shows, self.image, self._numbers, last]))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Give a live front end the widget, and any other the picture and its alt text."""
