@@ -33,6 +33,11 @@ class GANGame(Scene):
         "densities part, the non-saturating loss's push grows."
     )
     size = (9.6, 3.9)
+    reveals = (
+        {"shift": 0.0},
+        ({"shift": 1.7, "loss": MINIMAX}, {"shift": 7.0, "loss": MINIMAX}, {"shift": 7.0}),
+        tuple({"shift": 7.0, "skill": skill, "loss": MINIMAX} for skill in (1.0, 0.5, 0.05)),
+    )
 
     def controls(self):
         return {

@@ -18,6 +18,8 @@ from genlib.widgets.artists import curve, density, dot, panel, words
 XS = np.linspace(-14, 14, 1401)
 SHIFTS = np.linspace(0, 6, 61)
 
+_PRACTICE = {"a": 0.0, "b": 1.0, "c": 1.0}  # the authors' choice of targets
+
 
 @scene("least_squares")
 class LeastSquares(Scene):
@@ -32,6 +34,11 @@ class LeastSquares(Scene):
         "divergence of P and Q, dashed; they are one curve only for some targets."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({}, {"c": 1.0}, {"b": 1.5}),
+        (_PRACTICE, _PRACTICE | {"shift": 0.0}, _PRACTICE | {"c": 0.0}),
+        _PRACTICE | {"shift": 6.0},
+    )
 
     def controls(self):
         a, b, c = CODINGS["pearson"]
