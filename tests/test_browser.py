@@ -110,6 +110,17 @@ def move(page, cell):
     change(page, image, lambda: page.keyboard.press("ArrowLeft"))
 
 
+def reveal(page, cell):
+    """Have the first answer shown, by keyboard alone: sliders, settings line and picture follow."""
+    button, settings = cell.get_by_role("button", name="Show 1"), cell.locator("input[type=text]")
+    before = settings.last.input_value()
+    assert button.get_attribute("title").startswith("Set the controls to what answer 1 describes")
+    button.focus()
+    image = cell.locator(".jupyter-widgets img").first
+    change(page, image, lambda: page.keyboard.press("Space"))
+    assert settings.last.input_value() != before
+
+
 def elsewhere(route):
     """Answer for the rest of the world (badges at the top of a lecture): no test needs it."""
     route.fulfill(content_type="image/svg+xml", body='<svg xmlns="http://www.w3.org/2000/svg"/>')
@@ -141,6 +152,9 @@ def test_explorers_answer_in_a_browser(jupyterlab, name, book):
         except Exception as error:  # Playwright's time-out; its package may not be installed
             cell = explorers.nth(i).locator(".cm-content").inner_text()
             pytest.fail(f"the picture did not answer: {cell}\n{error}")
+
+    if name.startswith(WHOLE):
+        reveal(page, explorers.first)
 
     assert page.locator(".jp-Dialog").count() == 0
     errors = page.locator('[data-mime-type="application/vnd.jupyter.error"]')

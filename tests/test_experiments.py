@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from genlib import data, experiments
-from genlib.gans import GAN, WGAN
+from genlib.gans import GAN, REGISTRY, WGAN
 from genlib.widgets.gan_views import digits_view, points_view
 
 POINTS = data.toy("ring").sample(500, seed=(0, 1)).numpy()
@@ -164,6 +164,51 @@ def test_a_trial_on_digits():
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         experiments.on_toy(**options)
+
+
+def test_the_stored_runs_are_complete_and_in_range():
+    """Of each data set and settings the same seeds of all variants, at one budget."""
+    rows = experiments.stored()
+    trained = [row for row in rows if row["settings"] != "truth"]
+    variants = {row["variant"] for row in trained}
+    assert len(variants) >= 14 and variants <= set(REGISTRY)
+    assert {"ring"} <= {row["data"] for row in trained} <= {*experiments.RADIUS, "digits"}
+    for data_set, settings in {(row["data"], row["settings"]) for row in trained}:
+        here = [r for r in trained if (r["data"], r["settings"]) == (data_set, settings)]
+        seeds = sorted({row["seed"] for row in here})
+        assert settings in experiments.SETTINGS and seeds == list(range(len(seeds)))
+        cells = sorted((row["variant"], row["seed"]) for row in here)
+        assert cells == sorted((name, seed) for name in variants for seed in seeds)
+        assert len({row["steps"] * row["batch_size"] for row in here}) == 1
+        most = {"grid": 25, "digits": 10}.get(data_set, 8)
+        (true,) = (r for r in rows if (r["data"], r["settings"]) == (data_set, "truth"))
+        for row in here:
+            assert 0 <= row["modes"] <= most and 0 <= row["quality"] <= 1
+            assert true["jsd"] / 2 < row["jsd"] <= np.log(2) + 1e-4 or row["jsd"] == np.inf
+            assert row["width"] > 0 and row["seconds"] > 0
+            assert np.isnan(row["distance"]) == (data_set == "digits")
+    assert len({tuple(row) for row in rows}) == 1
+
+
+def test_a_stored_run_can_be_had_again():
+    rows = [r for r in experiments.stored() if r["data"] == "ring" and r["settings"] == "preset"]
+    (row,) = (r for r in rows if r["variant"] == "gan" and r["seed"] == 0)
+    trial = experiments.on_toy("gan", seed=0, steps=int(row["steps"]))
+    of_gan = [r for r in rows if r["variant"] == "gan"]
+    for name, value, slack in (("quality", trial.high_quality, 0.05), ("width", trial.width, 0.02), ("jsd", trial.jsd, 0.1)):  # fmt: skip  # noqa: E501
+        found = [r[name] for r in of_gan]
+        assert min(found) - slack < value < max(found) + slack, name
+
+
+def test_an_incomplete_block_is_left_out(monkeypatch, tmp_path):
+    head = "# a comment\ndata,settings,variant,seed,jsd\n"
+    whole = [f"ring,preset,{name},0,0.5" for name in REGISTRY]
+    part = [f"ring,preset,{name},1,0.5" for name in list(REGISTRY)[1:]]
+    (tmp_path / "runs.csv").write_text(head + "\n".join([*whole, *part, "ring,truth,truth,0,inf"]))
+    monkeypatch.setattr(experiments, "__file__", str(tmp_path / "x.py"))
+    rows = experiments.stored.__wrapped__()
+    assert len(rows) == len(REGISTRY) + 1 and {row["seed"] for row in rows} == {0}
+    assert rows[-1]["jsd"] == np.inf and rows[0]["variant"] == next(iter(REGISTRY))
 
 
 def frame(png):

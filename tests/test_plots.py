@@ -1,6 +1,7 @@
 import base64
 import contextlib
 import io
+import re
 import types
 
 import numpy as np
@@ -206,6 +207,14 @@ def test_source_shows_code_without_its_docstring(displayed):
     assert f"```python\n{code}\n```" in data["text/markdown"]
     assert f"{documented.__module__}.documented" in data["text/markdown"]
     assert genlib.source.text(documented, doc=True)[0].count("And more") == 1
+
+
+def test_source_can_be_folded_under_its_name(displayed):
+    genlib.source.show(documented, fold=True)
+    markdown = displayed[0][0]["text/markdown"]
+    head, code, end = re.split("\n\n```python|```\n\n", markdown)
+    assert head == f"<details><summary>{documented.__module__}.documented</summary>"
+    assert code.strip() == "def documented(x):\n    return x" and end == "</details>"
 
 
 def test_source_of_a_class_a_method_and_a_compiled_function():

@@ -4,8 +4,12 @@ Every variant gets networks of the same sizes and as many samples to be judged b
 differ in the objective and its settings alone.
 """
 
+import collections
+import csv
 import functools
+import operator
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +78,21 @@ def on_digits(variant, *, width=256, latent_dim=16, **training) -> DigitTrial:
     return DigitTrial(model, metrics.class_scores(made), seconds)
 
 
+@functools.cache
+def stored() -> tuple[dict, ...]:
+    """Return what every GAN reached at equal budgets, a row a run: see the head of ``runs.csv``.
+
+    Only what is complete: a seed of a data set that all variants have, and true samples' rows.
+    """
+    lines = Path(__file__).with_name("runs.csv").read_text("utf-8").splitlines()
+    rows, text = csv.DictReader(x for x in lines if x[0] != "#"), {"data", "settings", "variant"}
+    rows = [{k: v if k in text else float(v) for k, v in row.items()} for row in rows]
+    block = operator.itemgetter("data", "settings", "seed")
+    sizes = collections.Counter(map(block, rows))
+    whole = len({x["variant"] for x in rows} - {"truth"})
+    return tuple(x for x in rows if x["settings"] == "truth" or sizes[block(x)] == whole)
+
+
 def density(toy="ring"):
     """The density of a toy: `genlib.data.toy`'s, "hard_ring" one of radius 2 and scale 0.05."""
     hard = {"radius": 2.0, "scale": 0.05} if validate.choice("toy", toy, RADIUS)[0] == "h" else {}
@@ -116,12 +135,12 @@ def score_points(made, toy) -> tuple[int, float, float]:
 def mode_width(made, toy) -> float:
     """Return the width of the modes of points ``(n, 2)``, in units of the data.
 
-    The root mean square deviation, per axis, of the points of high quality from the centre of
-    their mode: 0.974 standard deviations of a mode for true samples, since the radius cuts the
-    tail off. inf where no point is of high quality, or one is not finite.
+    The root mean square deviation, per axis, of the points of high quality from their mode's
+    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off. inf where
+    no point is of high quality, or one is not finite.
     """
-    made = np.asarray(made, np.float64)
-    squares = ((made[:, None] - data.mode_centers(density(toy))) ** 2).sum(-1).min(1)
+    gaps = np.asarray(made, float)[:, None] - data.mode_centers(density(toy))
+    squares = (gaps**2).sum(-1).min(1)
     near = squares[squares <= RADIUS[toy] ** 2]
     return float(np.sqrt(near.mean() / 2)) if len(near) and np.isfinite(made).all() else np.inf
 
@@ -129,11 +148,10 @@ def mode_width(made, toy) -> float:
 def counted_jsd(made, toy) -> float:
     """Return the JSD, in nats, of a toy's density and points ``(n, 2)``, by counting.
 
-    The shares of the points in square cells, half a standard deviation of a mode wide, are held to
-    the cells' exact masses; all beyond five deviations from the modes' bounding box is one cell.
-    Two errors oppose: cells hide what differs within one, so their JSD is at most the true one;
-    chance in the counts raises it by about K / (8 n) where points are good, for the K cells that
-    are likely to hold some. `truth` gives that null level. inf where a point is not finite.
+    Counts in square cells, half a mode's scale wide, against the cells' exact masses; all beyond
+    five scales from the modes' bounding box is one cell. Two errors oppose: cells hide what differs
+    within them, and chance in the counts adds up to K / (8 n) in all, for K cells that are likely
+    to hold a point: `truth` gives that null level. inf where a point is not finite.
     """
     if not np.isfinite(made).all():
         return np.inf
@@ -168,7 +186,7 @@ def _train(variant, name, points, shape, latent_dim, width, *, seed=0, settings=
         model = find(variant)(*nets, seed=seed, **overrides)
         model.compile()
     shapes = [v.shape for v in model.state]
-    key = find(variant), name, settings, steps, epochs, shapes, settings_of(overrides)
+    key = find(variant), chosen, settings, steps, epochs, shapes, settings_of(overrides)
     runner = model if callbacks else _runner(model, key)
     _swap(runner, model)
     start = time.perf_counter()
@@ -201,6 +219,6 @@ def _swap(a, b):
         x.assign(y)
         y.assign(held)
     for name in ("history", "step_losses"):
-        held = getattr(a, name, None)
-        setattr(a, name, getattr(b, name, None))
-        setattr(b, name, held)
+        held = getattr(a, name, None), getattr(b, name, None)
+        setattr(a, name, held[1])
+        setattr(b, name, held[0])

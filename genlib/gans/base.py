@@ -91,27 +91,19 @@ class AdversarialModel(CompiledModel):
         """Scalar that the generator minimises; the gradient flows through ``fake``."""
 
     def score(self, x):
-        """One number a sample, ``(n, ...)`` to ``(n, 1)`` or ``(n,)``, that `r1` flattens.
-
-        By default the critic's output; a variant without such a number raises ValueError.
-        """
+        """What `r1` flattens, one number a sample: ``(n, ...)`` to ``(n, 1)`` or ``(n,)``."""
         self._require_score()
         return self.critic(x, training=True)
 
     def _require_score(self):
         if not self.has_score:
-            kind = type(self).__name__
-            raise ValueError(f"r1 needs one number a sample, and {kind} so built gives none")
+            raise ValueError(f"r1 needs one number a sample, and {type(self).__name__} gives none")
 
     def after_critic_step(self, real, fake):
         """Restore the critic's constraint after its update (clip, project, ...)."""
 
     def after_generator_step(self, real, fake):
         """Move what the variant moves once a step (a margin, ...)."""
-
-    def critic_updates(self):
-        """Critic updates before this generator update: an int or an int32 scalar."""
-        return self.critic_steps
 
     @property
     def critic_variables(self):
@@ -132,9 +124,7 @@ class AdversarialModel(CompiledModel):
             raise ValueError(f"critic_optimizer must be None: {type(self).__name__} has no critic")
         default, one = self.default_optimizer, generator_optimizer is critic_optimizer
         if one and isinstance(generator_optimizer, keras.optimizers.Optimizer):
-            raise ValueError(
-                "generator_optimizer and critic_optimizer must be two objects; got one"
-            )
+            raise ValueError("generator_optimizer and critic_optimizer must be two objects")
         self.generator_optimizer = self.optimizer = resolve_optimizer(
             "generator_optimizer", generator_optimizer, default, self.generator.trainable_variables
         )
@@ -191,13 +181,13 @@ class AdversarialModel(CompiledModel):
 
     def step(self, draw_batch):
         """The critic's updates, then one generator update; ``{log name: scalar}``."""
-        updates, logs = self.critic_updates(), {}
-        if self.critic is not None and isinstance(updates, int) and updates == 1:
+        logs = {}
+        if self.critic is not None and self.critic_steps == 1:
             logs = self.critic_step(draw_batch())
         elif self.critic is not None:
             names = self.log_names[: self.log_names.index("generator_loss")]
             _, logs = tf.while_loop(
-                lambda i, logs: i < updates,
+                lambda i, logs: i < self.critic_steps,
                 lambda i, logs: (i + 1, self.critic_step(draw_batch())),
                 (0, dict.fromkeys(names, tf.constant(0.0))),
             )
@@ -315,17 +305,13 @@ def check_networks(generator, critic, kind):
     """TypeError or ValueError unless a variant of this critic ``kind`` can train the networks."""
     networks.check("generator", generator)
     if len(generator.input_shape) != 2:
-        raise ValueError(
-            f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"
-        )
+        raise ValueError(f"generator must take latents (n, d); it takes {generator.input_shape}")
     if kind is None:
         return
     networks.check("critic", critic)
     made, taken, given = generator.output_shape[1:], critic.input_shape[1:], critic.output_shape[1:]
     if made != taken:
-        raise ValueError(
-            f"critic must accept what generator makes: shape {made}; it accepts {taken}"
-        )
+        raise ValueError(f"critic must accept what generator makes, {made}; it accepts {taken}")
     if {id(v) for v in generator.variables} & {id(v) for v in critic.variables}:
         raise ValueError("critic must not share weights with generator; got networks that do")
     words, fits = CRITIC_KINDS[kind]

@@ -41,10 +41,9 @@ class MMDGAN(AdversarialModel):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)
         self.kernel = kernels.rbf(bandwidths)
         self.clip = validate.positive("clip", clip)
-        self.feasibility_weight = validate.non_negative("feasibility_weight", feasibility_weight)
-        self.reconstruction_weight = validate.non_negative(
-            "reconstruction_weight", reconstruction_weight
-        )
+        weight = validate.non_negative
+        self.feasibility_weight = weight("feasibility_weight", feasibility_weight)
+        self.reconstruction_weight = weight("reconstruction_weight", reconstruction_weight)
         self.encoder, self.decoder = critic.get_layer("encoder"), critic.get_layer("decoder")
 
     def distance(self, real_codes, fake_codes):
@@ -56,8 +55,13 @@ class MMDGAN(AdversarialModel):
     def critic_loss(self, real, fake):
         real_codes = self.encoder(real, training=True)
         fake_codes = self.encoder(fake, training=True)
-        error = copying_error(self.decoder, (real, fake), (real_codes, fake_codes))
+        error = self.copying_error((real, fake), (real_codes, fake_codes))
         return self.reconstruction_weight * error - self.distance(real_codes, fake_codes)
+
+    def copying_error(self, samples, codes):
+        """``E |decoder(code) - x|^2 / d``, summed over two batches of d numbers a sample."""
+        made = (self.decoder(batch, training=True) for batch in codes)
+        return sum(tf.reduce_mean((y - x) ** 2) for x, y in zip(samples, made, strict=True))
 
     def generator_loss(self, real, fake):
         return self.distance(self.encoder(real, training=True), self.encoder(fake, training=True))
@@ -70,10 +74,9 @@ class MMDGAN(AdversarialModel):
 class MMDGANGP(WGANGP):
     """MMD GAN with a gradient penalty; the critic maps ``(n, ...)`` to vectors ``(n, k)``.
 
-    ``alphas`` are those of the rational quadratic kernels that are summed. With a
-    ``reconstruction_weight`` (Li's, and 8 there) a decoder of two hidden layers of 128 units is
-    trained with the critic to make samples from their vectors again. ValueError: a setting out of
-    range; at ``fit``, a batch of 1.
+    ``alphas`` are those of the rational quadratic kernels that are summed. A
+    ``reconstruction_weight`` (Li's; 8 there) trains a decoder of 2 x 128 units with the critic.
+    ValueError: a setting out of range; at ``fit``, a batch of 1.
     """
 
     critic_kind = "vector"
@@ -84,18 +87,15 @@ class MMDGANGP(WGANGP):
                  reconstruction_weight=0.0, seed=None, **options):  # fmt: skip
         super().__init__(generator, critic, penalty_weight, seed=seed, **options)
         self.kernel = kernels.rational_quadratic(alphas)
-        self.reconstruction_weight = validate.non_negative(
-            "reconstruction_weight", reconstruction_weight
-        )
-        self.decoder = None
-        if self.reconstruction_weight:
+        weight = validate.non_negative("reconstruction_weight", reconstruction_weight)
+        self.reconstruction_weight, self.decoder = weight, None
+        if weight:
             seed, codes = None if seed is None else seed + 200, critic.output_shape[-1]
             self.decoder = networks.mlp(codes, critic.input_shape[1:], seed=seed, name="decoder")
 
     @property
     def critic_variables(self):
-        decoder = self.decoder.trainable_variables if self.decoder else []
-        return super().critic_variables + decoder
+        return super().critic_variables + (self.decoder.trainable_variables if self.decoder else [])
 
     def mmd2(self, real_codes, fake_codes):
         return mmd2(real_codes, fake_codes, self.kernel, unbiased=True)
@@ -113,14 +113,8 @@ class MMDGANGP(WGANGP):
         self.log("penalty", penalty)
         loss = self.penalty_weight * penalty - self.mmd2(*codes)
         if self.decoder:
-            loss += self.reconstruction_weight * copying_error(self.decoder, (real, fake), codes)
+            loss += self.reconstruction_weight * MMDGAN.copying_error(self, (real, fake), codes)
         return loss
 
     def generator_loss(self, real, fake):
         return self.mmd2(self.critic(real, training=True), self.critic(fake, training=True))
-
-
-def copying_error(decoder, samples, codes):
-    """``sum of E |decoder(code) - x|^2 / d`` over batches of d numbers a sample, a scalar."""
-    made = (decoder(batch, training=True) for batch in codes)
-    return sum(tf.reduce_mean((y - x) ** 2) for x, y in zip(samples, made, strict=True))

@@ -31,6 +31,8 @@ CLOUDS = {
     "stripes": [(120, (0, y), (1.6, 0.2)) for y in (0.8, -0.8)],
 }
 
+_TWO_SMALL = {"cloud": "one large, two small"}
+
 
 @scene("em_steps")
 class EMSteps(Scene):
@@ -44,6 +46,19 @@ class EMSteps(Scene):
         "black with a dot at the current step, the other starts in grey."
     )
     size = (9.6, 4.2)
+    reveals = (
+        tuple(_TWO_SMALL | {"step": step} for step in (6, 15, STEPS)),
+        tuple(_TWO_SMALL | {"step": STEPS, "start": start} for start in (0, 1)),
+        tuple(
+            {"cloud": "stripes", "components": 2, "step": STEPS} | how
+            for how in ({"method": KMEANS}, {"method": EM}, {"method": EM, "start": 1})
+        ),
+        tuple(
+            {"cloud": "equal clusters", "step": STEPS, "start": 2, "method": method}
+            for method in (KMEANS, EM)
+        ),
+        tuple(_TWO_SMALL | {"step": STEPS, "components": k} for k in (3, 4)),
+    )
 
     def controls(self):
         return {
@@ -151,6 +166,7 @@ class PrincipalAxis(Scene):
         "too. A dot marks the current angle."
     )
     size = (9.6, 4.6)
+    reveals = ({"angle": 45}, {"angle": 135})
 
     def controls(self):
         return {

@@ -40,6 +40,13 @@ class GradientEstimators(Scene):
         "current one."
     )
     size = (10, 3.8)
+    reveals = (
+        {"scale": 0.1},
+        ({}, {"baseline": True}),
+        ({}, {"samples": 35, "baseline": True}),
+        {"function": "wave", "scale": 2.0},
+        ({"function": "step"}, {"function": "step", "samples": MOST_SAMPLES}),
+    )
 
     def controls(self):
         return {

@@ -43,6 +43,13 @@ class FunctionClass(Scene):
         "green with a dot at the critic's value."
     )
     size = (9.4, 5.6)
+    reveals = (
+        *(
+            tuple({"kind": kind, "place": x, "scale": 0.5, "shape": ONE} for x in (3.0, 4.0))
+            for kind in ("TV", "W1", "MMD")
+        ),
+        tuple({"kind": kind, "place": 0.0, "scale": 1.0, "shape": ONE} for kind in CLASSES),
+    )
 
     def controls(self):
         return {

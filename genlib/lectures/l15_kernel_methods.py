@@ -32,6 +32,15 @@ class Bandwidth(Scene):
         "first rises without end to the left, the second has a peak. A slider sets the bandwidth."
     )
     size = (9.6, 4.0)
+    reveals = (
+        {"bandwidth": 0.0282},
+        ({"n": 10, "bandwidth": 0.631}, {"n": 300, "bandwidth": 0.282}),
+        (
+            {"draw": 3, "bandwidth": 0.282},
+            {"draw": 2, "bandwidth": 0.562},
+            {"n": 300, "draw": 2, "bandwidth": 0.224},
+        ),
+    )
 
     def controls(self):
         return {
@@ -132,6 +141,15 @@ class Embedding(Scene):
         "green. Sliders move Q, set its width and the kernel's bandwidth."
     )
     size = (9.8, 3.9)
+    reveals = (
+        ({"bandwidth": 10.0}, {"bandwidth": 0.1}),
+        ({"kernel": LINEAR, "shift": 1.0}, {"kernel": LINEAR}),
+        tuple(
+            {"shape": shape, "shift": 1.0, "bandwidth": bandwidth}
+            for bandwidth in (10.0, 0.1)
+            for shape in (ONE, TWO)
+        ),
+    )
 
     def controls(self):
         return {
@@ -204,6 +222,11 @@ class Permutation(Scene):
         "points, the bandwidth and the draw."
     )
     size = (9.6, 3.8)
+    reveals = (
+        ({"shift": 0.0, "draw": 5}, {"shift": 0.0, "draw": 6}),
+        ({"draw": 2}, {"draw": 2, "n": MOST}),
+        {"bandwidth": 0.01},
+    )
 
     def controls(self):
         return {

@@ -207,6 +207,13 @@ class Pooling(Scene):
         "standard errors; a switch measures the densities per unit of tau or of log tau."
     )
     size = (9.6, 4.2)
+    reveals = (
+        ({"tau": 0.1}, {"tau": 316.0}),
+        {},
+        {"noise": 0.1},
+        {"average": True},
+        ({}, {"unit": UNITS[1]}),
+    )
 
     def controls(self):
         return {
@@ -345,6 +352,11 @@ class Funnel(Scene):
         "it counts as diverged. Sliders set the step size and the start."
     )
     size = (9.8, 4.0)
+    reveals = (
+        ({"step": 0.4}, {"step": 0.4, "start": -3.0}, {"step": 0.05, "start": -3.0}),
+        {"step": 0.05, "start": 2.0},
+        {"form": NON_CENTRED, "step": 1.0, "start": -3.0},
+    )
 
     def controls(self):
         return {

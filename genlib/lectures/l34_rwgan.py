@@ -156,6 +156,11 @@ class BregmanCost(Scene):
         "to the place it is pulled to."
     )
     size = (9.8, 3.8)
+    reveals = (
+        ({"phi": "x²"}, {}, {"phi": "-log x"}),
+        tuple({"phi": "-log x", "place": place} for place in (4.0, 1.5, 0.8)),
+        ({"eps": 0.01}, {}, {"eps": 1.0}, {"eps": 10.0}),
+    )
 
     def controls(self):
         return {

@@ -15,6 +15,25 @@ from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, density, dot, moving, panel
 
+# Training over seeds
+
+
+def over_seeds(make, points, seeds, steps=1000, batch_size=256):
+    """Train ``make(seed)``, compiled, for each seed; return 2,500 samples of each, ``(2500, 2)``.
+
+    All run in the first one's graph, which starts each time from the other's untrained state.
+    """
+    runner, found = None, []
+    for seed in seeds:
+        model = make(seed)
+        runner = runner or model
+        for ours, fresh in zip(runner.state, model.state, strict=True):
+            ours.assign(fresh)
+        runner.fit(points, batch_size=batch_size, steps_per_epoch=steps, verbose=0)
+        found.append(runner.sample(2500, seed=1).numpy())
+    return found
+
+
 # Explorer: kernel_pull
 
 WEIGHTS, MEANS, SCALES = np.array([0.5, 0.5]), np.array([-1.5, 1.5]), np.array([0.4, 0.4])
@@ -32,18 +51,25 @@ class KernelPull(Scene):
 
     title = "What the kernel sees, and where it pulls"
     alt = (
-        "Left: the densities of P, two bells in blue, and Q, one bell in vermillion; below them "
+        "Left: the densities of P, two Gaussians in blue, and Q, one in vermillion; below them "
         "the witness in green and, at twelve points of Q, arrows along its slope. Middle: the MMD "
         "as Q moves, with a dot where it stands. Right: the MMD as Q widens, likewise. Sliders "
-        "set the bandwidth of the kernel, and the place and the width of Q."
+        "set the bandwidth of the kernel, and the location and the width of Q."
     )
     size = (10.2, 4.0)
+    reveals = (
+        ({}, {"bandwidth": 1.0}, {"bandwidth": 2.5}),
+        tuple(
+            {"bandwidth": 25.0} | where for where in ({"shift": 0.0}, {"shift": 0.0, "spread": 4.0})
+        ),
+        ({"bandwidth": 1.0, "family": "five"}, {"bandwidth": 4.0}),
+    )
 
     def controls(self):
         return {
             "bandwidth": log_slider("bandwidth b", 0.1, -1.6, 1.4, 0.1, readout_format=".2f"),
             "family": choice("bandwidths", list(FAMILIES)),
-            "shift": slider("place of Q", 4.0, -5.0, 5.0, 0.25),
+            "shift": slider("location of Q", 4.0, -5.0, 5.0, 0.25),
             "spread": slider("width of Q", 0.5, 0.1, 4.0, 0.1),
         }
 
@@ -60,7 +86,7 @@ class KernelPull(Scene):
         units = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.008}
         self.arrows = moving(left.quiver(*np.zeros((4, 12)), color=COLORS["q"], **units))
         share = ("MMD (1: the largest here)", 0, 1.05)
-        panel(middle, "As Q moves", ("place of Q", -5.5, 5.5), share)
+        panel(middle, "As Q moves", ("location of Q", -5.5, 5.5), share)
         panel(right, "As Q widens", ("width of Q", -0.2, 4.2), ("", 0, 1.05))
         self.curves = [(curve(ax, "highlight"), dot(ax, "q")) for ax in (middle, right)]
 

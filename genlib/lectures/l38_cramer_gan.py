@@ -13,6 +13,25 @@ from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, moving, panel, shade, words
 
+# A coin, and a model that walks towards it
+
+COIN = 0.6  # the coin's probability of a 1
+
+
+def descend(divergence, tosses, seed, steps=6000, rate=0.003, start=0.3):
+    """Walk the model ``B(t)`` down the divergence from each step's share of ones; all t, (steps,).
+
+    The slope in t is ``sign(t - share)`` for "W1" and ``2 (t - share)`` for "Cramér".
+    """
+    shares = np.random.default_rng(seed).binomial(tosses, COIN, steps) / tosses
+    path = [start]
+    for share in shares:
+        gap = path[-1] - share
+        slope = np.sign(gap) if divergence == "W1" else 2 * gap
+        path.append(min(max(path[-1] - rate * slope, 0.0), 1.0))
+    return np.array(path[1:])
+
+
 # Explorer: cramer_surrogate
 
 DATA_SCALE = 0.5  # of P
@@ -27,15 +46,20 @@ class CramerSurrogate(Scene):
     alt = (
         "Left: the densities of P in blue and Q in vermillion. Middle: the push on a generated "
         "sample at each x, to the right where positive; green by the energy distance, pink by the "
-        "surrogate. Right: both losses against the place of Q, less their least values, with dots "
-        "at the place chosen and a dotted line at the place of P."
+        "surrogate. Right: both losses against the location of Q, less their least values, with "
+        "dots at the location chosen and a dotted line at the location of P."
     )
     size = (9.8, 3.7)
+    reveals = (
+        {},
+        tuple({"data": 3.0, "scale": 0.1, "place": place} for place in (0.5, 1.5, 3.0)),
+        ({"data": 0.0}, {"data": 0.0, "place": 0.0}),
+    )
 
     def controls(self):
         return {
-            "data": slider("place of P", 2.0, -3.0, 3.0, 0.25),
-            "place": slider("place of Q", 0.75, -4.0, 4.0, 0.25),
+            "data": slider("location of P", 2.0, -3.0, 3.0, 0.25),
+            "place": slider("location of Q", 0.75, -4.0, 4.0, 0.25),
             "scale": slider("scale of Q", 0.5, 0.1, 1.5, 0.1),
         }
 
@@ -47,7 +71,7 @@ class CramerSurrogate(Scene):
         panel(middle, "Push on a sample at x", ("x", -5, 5), ("", -4.4, 4.4))
         middle.axhline(0, color="#8c8c8c", linewidth=1)
         self.reach = shade(middle, "q")
-        panel(right, "Loss", ("place of Q", -4, 4), ("", -0.3, 8))
+        panel(right, "Loss", ("location of Q", -4, 4), ("", -0.3, 8))
         self.home = moving(right.axvline(color=COLORS["p"], linestyle=":"))
         roles = {"energy": "critic", "surrogate": "accent"}
         for y, (name, role) in zip((3.7, 2.9), roles.items(), strict=True):

@@ -29,9 +29,10 @@ def points_view(points, surface, *, steps, curve="critic_loss", label=None, line
             style = {"cmap": plots.BELIEF, "vmin": middle - reach, "vmax": middle + reach}
             left.imshow(values, origin="lower", extent=_EXTENT, interpolation="bilinear", **style)
             left.grid(False)
-        plots.samples(left, points[:400], "real", size=5)
+            left.set_xlabel("ground: samples wanted (blue), too many (orange)", fontsize=9)
         made = model.sample(400, seed=1, averaged=model.ema is not None and epoch > 0)
-        plots.samples(left, made, "generated", size=5)
+        for z, role in ((points[:400], "real"), (made, "generated")):
+            plots.samples(left, z, role, size=12, alpha=0.9).set(edgecolor="white", linewidth=0.4)
         left.set(xlim=_EXTENT[:2], ylim=_EXTENT[2:], title=f"after {steps * epoch:,} steps")
         values = model.history.history.get(curve, [])
         done = steps * np.arange(1, 1 + len(values))
