@@ -29,11 +29,13 @@ lab: environment  ## make the environment (first time only) and open the course 
 	@echo "JupyterLab prints its address below; Ctrl-C stops it."
 	@exec $(RUN) -m jupyterlab $(LAB_OPTIONS) $(LAB_ARGS)
 
-# One thread of BLAS a worker: threads that wait for the other worker's make it many times slower.
+# One thread a worker, of BLAS and of TensorFlow's operations: threads that wait for the other
+# worker's make it slower, BLAS's many times.
 # A file stays on one worker. Files go out in the order of collection, the lectures last, and not
 # those with few tests last, among which are the longest.
 test: environment  ## run every test and every notebook, some forty minutes; print the ten slowest
-	@exec env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 \
+	@exec env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
+	    $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 \
 	    --nbval --nbval-current-env --nbval-cell-timeout=120 $(TESTS)
 
 bench: environment  ## print genlib's speed beside what a learner would use instead

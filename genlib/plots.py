@@ -18,7 +18,7 @@ from IPython.display import display
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -39,6 +39,24 @@ COLORS = {
 
 #: What a critic believes, from 0, generated, to 1, real; pale, so that points stand out.
 BELIEF = LinearSegmentedColormap.from_list("belief", ["#F0B48C", "#FFFFFF", "#8CBCE0"])
+
+
+def ink(role: str) -> tuple[float, float, float]:
+    """Return a role's colour, or any, dark enough to be read on white: a contrast of 4.5 at least.
+
+    WCAG 2.1, success criterion 1.4.3.
+    """
+    rgb = np.array(to_rgb(COLORS.get(role, role)))
+    while contrast(rgb) < 4.5:
+        rgb *= 0.98
+    return tuple(rgb)
+
+
+def contrast(rgb) -> float:
+    """Return the contrast of a colour, three numbers in [0, 1], to white: from 1 to 21."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+
 
 _STYLE = matplotlib.rc_params_from_file(
     Path(__file__).with_name("house.mplstyle"), fail_on_error=True, use_default_template=False
@@ -87,6 +105,8 @@ def _restyle_title(ax) -> None:
         for name in ("fontsize", "fontweight", "color")
         if getattr(title, f"get_{name}")() != getattr(usual, f"get_{name}")()
     }
+    if "color" in chosen:
+        chosen["color"] = ink(chosen["color"])
     with style():
         ax.set_title(title.get_text(), **chosen)
     title.set_text("")
@@ -149,7 +169,7 @@ LABEL = {"fontsize": 11, "fontweight": "bold", "ha": "center", "va": "bottom"}
 
 def label(ax, x: float, y: float, text: str, role: str = "mixture", **options):
     """Write ``text`` at ``(x, y)`` in the colour of what it names; better than a legend."""
-    return ax.text(x, y, text, color=COLORS.get(role, role), **LABEL | options)
+    return ax.text(x, y, text, color=ink(role), **LABEL | options)
 
 
 def density(ax, dist, xs, role: str = "p", text: str | None = None) -> list[Artist]:
@@ -171,7 +191,7 @@ def curves(ax, xs, named: Mapping[str, object], roles: Mapping[str, str] | None 
         lines += ax.plot(xs, np.asarray(ys), linewidth=2, color=color)
         ax.annotate(
             name, (xs[-1], np.asarray(ys)[-1]), (6, 0), textcoords="offset points",
-            color=lines[-1].get_color(), fontsize=10, fontweight="bold", va="center",
+            color=ink(lines[-1].get_color()), fontsize=10, fontweight="bold", va="center",
             annotation_clip=False,
         )  # fmt: skip
     return lines

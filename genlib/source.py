@@ -7,13 +7,18 @@ import textwrap
 from IPython.display import display
 
 
-def show(obj, doc: bool = False) -> None:
+def show(obj, doc: bool = False, fold: bool = False) -> None:
     """Display the source of a function, method, property or class, coloured as Python.
 
-    Without docstrings, unless ``doc``. Raises TypeError if ``obj`` has no Python source.
+    Without docstrings, unless ``doc``; under its name alone until that is pressed, with ``fold``.
+    Raises TypeError if ``obj`` has no Python source.
     """
     code, where = text(obj, doc)
     markdown = f"`{where}`\n\n```python\n{code}\n```"
+    if fold:
+        head, _, body = markdown.partition("\n\n")
+        head = head.replace("`", "")
+        markdown = f"<details><summary>{head}</summary>\n\n{body}\n\n</details>"
     display({"text/markdown": markdown, "text/plain": f"# {where}\n{code}"}, raw=True)
 
 

@@ -439,14 +439,14 @@ TRUTHS = {
     "01_terminology/2": Fraction(5, 23),
     "02_likelihood_vs_pdf/1": Fraction(1, 11),
     "02_likelihood_vs_pdf/3": 5 / (0.2 + 0.5 + 0.4 + 1.1 + 0.3),
-    "03_why_generative_models/1": PAIR[1] / PAIR.sum(),
-    "03_why_generative_models/3": 2,
-    "04_clustering_and_dimension_reduction/1": 1 / (1 + math.exp(-1.5)),
-    "04_clustering_and_dimension_reduction/3": 1,
-    "05_hierarchical_bayes/1": 8 + 20 * Fraction(100, 325),
-    "05_hierarchical_bayes/3": math.sqrt(1 - 0.9**2),
-    "06_kernel_methods/1": 2.5,
-    "06_kernel_methods/3": Fraction(5, 100),
+    "04_why_generative_models/1": PAIR[1] / PAIR.sum(),
+    "04_why_generative_models/3": 2,
+    "03_clustering_and_dimension_reduction/1": 1 / (1 + math.exp(-1.5)),
+    "03_clustering_and_dimension_reduction/3": 1,
+    "16_hierarchical_bayes/1": 8 + 20 * Fraction(100, 325),
+    "16_hierarchical_bayes/3": math.sqrt(1 - 0.9**2),
+    "15_kernel_methods/1": 2.5,
+    "15_kernel_methods/3": Fraction(5, 100),
     "10_kl/1": math.log(2) + (1 + 1) / 8 - 0.5,
     "11_jsd/1": math.log(2),
     "11_jsd/2": math.log(2) - 0.3,
@@ -539,7 +539,7 @@ def test_functions_agree_with_the_library():
         return np.exp(-(np.subtract.outer(a, b) ** 2) / 2)
 
     wanted = mmd2(x, y, lambda a, b: tf.exp(-((a - tf.transpose(b)) ** 2) / 2))
-    for name in ("06_kernel_methods/2", "14_choosing_a_divergence/2"):
+    for name in ("15_kernel_methods/2", "14_choosing_a_divergence/2"):
         value = kind_of(name).reference(kernel(x, x), kernel(y, y), kernel(x, y))
         np.testing.assert_allclose(value, wanted, rtol=1e-5)
 
@@ -553,7 +553,7 @@ def test_functions_agree_with_the_library():
 
     noise = rng.uniform(5, 20, size=6)
     known = HierarchicalNormal(x - 3, noise, mean_scale=1e-4).given_spread([7.0])
-    value = kind_of("05_hierarchical_bayes/2").reference(x, noise, 3.0, 7.0)
+    value = kind_of("16_hierarchical_bayes/2").reference(x, noise, 3.0, 7.0)
     np.testing.assert_allclose(value, 3 + np.asarray(known.theta_mean)[0], rtol=1e-5)
 
     points = rng.normal(0.5, 1, (12, 3)), rng.normal(0, 2, (9, 3))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from genlib import data, experiments
-from genlib.gans import GAN, WGAN
+from genlib.gans import GAN, REGISTRY, WGAN
 from genlib.widgets.gan_views import digits_view, points_view
 
 POINTS = data.toy("ring").sample(500, seed=(0, 1)).numpy()
@@ -21,6 +21,68 @@ def test_the_truth_scores_its_ceiling_and_its_floor():
     assert true.high_quality == pytest.approx(1 - np.exp(-4.5), abs=0.01)
     assert 0 < true.distance < 0.08
     assert experiments.truth("grid").modes == 25
+
+
+@pytest.mark.parametrize("toy", experiments.RADIUS)
+def test_true_samples_have_the_modes_width_and_the_jsd_of_chance(toy):
+    """Within three deviations a 2-D Gaussian's variance is 1 - 4.5 exp(-4.5) / (1 - exp(-4.5))."""
+    true, scale = experiments.truth(toy), experiments.RADIUS[toy] / 3
+    stddev = experiments.density(toy).components_distribution.stddev()
+    np.testing.assert_allclose(stddev, scale, rtol=1e-6)
+    cut = np.sqrt(1 - 4.5 * np.exp(-4.5) / (1 - np.exp(-4.5)))
+    assert cut == pytest.approx(0.974, abs=1e-3)
+    assert true.width == pytest.approx(cut * scale, rel=0.01)
+    assert 0.002 < true.jsd < 0.025
+    fewer = experiments.density(toy).sample(5000, seed=(0, 1)).numpy()
+    assert experiments.counted_jsd(fewer, toy) > 2 * true.jsd
+
+
+def exact_jsd(p, q, half, cells=900):
+    """By the midpoint rule on a square: an estimate that shares nothing with counting."""
+    x = (np.arange(cells) + 0.5) / cells * 2 * half - half
+    points = np.stack(np.meshgrid(x, x), -1).reshape(-1, 2).astype(np.float32)
+    p, q = (np.asarray(dist.prob(points), float) + 1e-300 for dist in (p, q))
+    halves = p * np.log(2 * p / (p + q)) + q * np.log(2 * q / (p + q))
+    return halves.sum() / 2 * (2 * half / cells) ** 2
+
+
+@pytest.mark.parametrize("shrink", [0.5, 0.6, 1.5])
+def test_modes_that_are_too_narrow_or_too_wide_cost_their_jsd(shrink):
+    wrong = data.toy("ring", scale=0.1 * shrink)
+    made = wrong.sample(experiments.COUNTED, seed=(0, 1)).numpy()
+    exact = exact_jsd(data.toy("ring"), wrong, 1.6 if shrink < 1 else 2.0)
+    assert 0.06 < exact < 0.2
+    # Cells hide a little of what is narrow; chance adds a little.
+    assert experiments.counted_jsd(made, "ring") == pytest.approx(exact, abs=0.012)
+    if shrink < 1:
+        assert experiments.mode_width(made, "ring") == pytest.approx(0.1 * shrink, rel=0.01)
+        assert experiments.score_points(made[:2500], "ring")[1] > experiments.truth().high_quality
+
+
+def test_a_lost_half_and_far_points_have_the_jsd_of_arithmetic():
+    """Half of the modes: mass (1/2, 1/2) against (1, 0)."""
+    made = data.toy("ring").sample(200_000, seed=(0, 1)).numpy()
+    half = made[made[:, 1] > 0.05 * made[:, 0]]  # four of the eight modes
+    p, q = np.array([0.5, 0.5]), np.array([1.0, 0.0])
+    exact = (np.sum(p * np.log(2 * p / (p + q))) + np.log(2 / 1.5)) / 2
+    assert experiments.counted_jsd(half, "ring") == pytest.approx(exact, abs=0.01)
+    assert experiments.counted_jsd(made + 100, "ring") == pytest.approx(np.log(2), abs=1e-4)
+
+
+def test_what_is_not_finite_or_nowhere_near_cannot_look_good():
+    bad = np.full((10, 2), np.nan)
+    assert experiments.mode_width(bad, "ring") == experiments.counted_jsd(bad, "ring") == np.inf
+    assert experiments.mode_width(np.zeros((10, 2)), "ring") == np.inf
+
+
+def test_the_hard_ring_is_a_ring_with_the_rings_presets():
+    hard = experiments.density("hard_ring")
+    np.testing.assert_allclose(np.linalg.norm(data.mode_centers(hard), axis=1), 2, rtol=1e-6)
+    assert experiments.circle("hard_ring").high_quality < 0.25
+    ring = experiments.presets.PRESETS["ring"]
+    assert experiments.presets.PRESETS["hard_ring"].keys() == ring.keys()
+    trial = experiments.on_toy("gan", "hard_ring", steps=2, width=8)
+    assert 0 < trial.jsd <= np.log(2) and trial.width > 0
 
 
 def test_an_even_circle_has_every_mode_and_three_quarters_of_the_quality():
@@ -94,7 +156,7 @@ def test_a_trial_on_digits():
     ("options", "message"),
     [
         ({"variant": "gann"}, "variant must be one of"),
-        ({"variant": "gan", "toy": "moons"}, "toy must be one of grid, ring"),
+        ({"variant": "gan", "toy": "moons"}, "toy must be one of grid, hard_ring, ring"),
         ({"variant": "gan", "settings": "best"}, "settings must be one of paper, preset"),
         ({"variant": "gan", "steps": 0.5}, "steps must be a whole number"),
     ],
@@ -102,6 +164,51 @@ def test_a_trial_on_digits():
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         experiments.on_toy(**options)
+
+
+def test_the_stored_runs_are_complete_and_in_range():
+    """Of each data set and settings the same seeds of all variants, at one budget."""
+    rows = experiments.stored()
+    trained = [row for row in rows if row["settings"] != "truth"]
+    variants = {row["variant"] for row in trained}
+    assert len(variants) >= 14 and variants <= set(REGISTRY)
+    assert {"ring"} <= {row["data"] for row in trained} <= {*experiments.RADIUS, "digits"}
+    for data_set, settings in {(row["data"], row["settings"]) for row in trained}:
+        here = [r for r in trained if (r["data"], r["settings"]) == (data_set, settings)]
+        seeds = sorted({row["seed"] for row in here})
+        assert settings in experiments.SETTINGS and seeds == list(range(len(seeds)))
+        cells = sorted((row["variant"], row["seed"]) for row in here)
+        assert cells == sorted((name, seed) for name in variants for seed in seeds)
+        assert len({row["steps"] * row["batch_size"] for row in here}) == 1
+        most = {"grid": 25, "digits": 10}.get(data_set, 8)
+        (true,) = (r for r in rows if (r["data"], r["settings"]) == (data_set, "truth"))
+        for row in here:
+            assert 0 <= row["modes"] <= most and 0 <= row["quality"] <= 1
+            assert true["jsd"] / 2 < row["jsd"] <= np.log(2) + 1e-4 or row["jsd"] == np.inf
+            assert row["width"] > 0 and row["seconds"] > 0
+            assert np.isnan(row["distance"]) == (data_set == "digits")
+    assert len({tuple(row) for row in rows}) == 1
+
+
+def test_a_stored_run_can_be_had_again():
+    rows = [r for r in experiments.stored() if r["data"] == "ring" and r["settings"] == "preset"]
+    (row,) = (r for r in rows if r["variant"] == "gan" and r["seed"] == 0)
+    trial = experiments.on_toy("gan", seed=0, steps=int(row["steps"]))
+    of_gan = [r for r in rows if r["variant"] == "gan"]
+    for name, value, slack in (("quality", trial.high_quality, 0.05), ("width", trial.width, 0.02), ("jsd", trial.jsd, 0.1)):  # fmt: skip  # noqa: E501
+        found = [r[name] for r in of_gan]
+        assert min(found) - slack < value < max(found) + slack, name
+
+
+def test_an_incomplete_block_is_left_out(monkeypatch, tmp_path):
+    head = "# a comment\ndata,settings,variant,seed,jsd\n"
+    whole = [f"ring,preset,{name},0,0.5" for name in REGISTRY]
+    part = [f"ring,preset,{name},1,0.5" for name in list(REGISTRY)[1:]]
+    (tmp_path / "runs.csv").write_text(head + "\n".join([*whole, *part, "ring,truth,truth,0,inf"]))
+    monkeypatch.setattr(experiments, "__file__", str(tmp_path / "x.py"))
+    rows = experiments.stored.__wrapped__()
+    assert len(rows) == len(REGISTRY) + 1 and {row["seed"] for row in rows} == {0}
+    assert rows[-1]["jsd"] == np.inf and rows[0]["variant"] == next(iter(REGISTRY))
 
 
 def frame(png):

@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 
 from genlib import networks
+from genlib.divergences import samples
 from genlib.gans import RWGAN
+from genlib.lectures.l34_rwgan import ClippedRWGAN, SinkhornGAN
 
 
 def batches(seed, n=12, m=9, d=2):
@@ -177,3 +179,28 @@ def test_data_not_positive_under_the_kl_cost_is_refused_before_training():
 def test_bad_settings_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         build(**options)
+
+
+@pytest.mark.parametrize("debiased", [False, True])
+def test_a_solver_in_the_critics_place_goes_down_the_library_s_cost(debiased):
+    x, y = batches(3, m=12)
+    game = SinkhornGAN(networks.mlp(2, 2, 4), 0.5, debiased, rounds=200)
+    moved = tf.Variable(y)
+    slopes = []
+    for loss in (
+        lambda: game.generator_loss(x, tf.convert_to_tensor(moved)),
+        lambda: samples.sinkhorn(x, moved, 0.5, tolerance=1e-7, debiased=debiased),
+    ):
+        with tf.GradientTape() as tape:
+            value = loss()
+        slopes.append(tape.gradient(value, moved))
+    np.testing.assert_allclose(*slopes, atol=2e-4)
+
+
+@pytest.mark.parametrize(("phi", "slope"), [("squared", lambda w: w), ("kl", np.log1p)])
+def test_the_clipped_game_keeps_phi_s_slope_within_the_box(phi, slope):
+    critic = networks.mlp(2, 1, 8, seed=1)
+    game = ClippedRWGAN(networks.mlp(2, 2, 4), critic, phi=phi, clip=0.2)
+    game.after_critic_step(None, None)
+    slopes = slope(np.concatenate([w.numpy().ravel() for w in critic.trainable_variables]))
+    np.testing.assert_allclose([slopes.min(), slopes.max()], [-0.2, 0.2], rtol=1e-5)

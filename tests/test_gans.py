@@ -348,6 +348,58 @@ def test_r1_adds_half_its_weight_times_the_squared_slope():
     assert raised - loss == pytest.approx(1.5 * float(np.sum(start**2)), rel=1e-4)
 
 
+#: What the score of a sample is, where it is not the critic's output; and the rest has none.
+SCORES = {
+    "ebgan": lambda m, x: np.linalg.norm(m.critic(x) - x, axis=1),
+    "magan": lambda m, x: np.sum((m.critic(x) - x) ** 2, axis=1),
+    "began": lambda m, x: np.mean(np.abs(m.critic(x) - x), axis=1),
+    "mcgan": lambda m, x: m.critic(x).numpy() @ m.v.numpy(),
+}
+SCORELESS = {"rwgan", "gmmn", "mmd_gan", "mmd_gan_gp", "cramer_gan"}
+TRAINED_V = {"mcgan": {"trained_v": True}}
+
+
+@pytest.mark.parametrize("name", sorted(set(REGISTRY) - SCORELESS))
+def test_r1_costs_the_finite_differences_of_the_score(name):
+    options = TRAINED_V.get(name, {}) | ({"margin": 1.0} if name == "magan" else {})
+    plain, damped = (build(name, r1=r1, **options) for r1 in (0.0, 3.0))
+    expected = SCORES.get(name, lambda m, x: m.critic(x)[:, 0])
+    score = np.reshape(damped.score(tf.constant(POINTS)), -1)
+    np.testing.assert_allclose(score, expected(damped, POINTS), rtol=1e-4, atol=1e-5)
+
+    h, slopes = 1e-2, []
+    for step in h * np.eye(2, dtype=np.float32):
+        ends = [np.reshape(damped.score(tf.constant(POINTS + t * step)), -1) for t in (1, -1)]
+        slopes.append((ends[0] - ends[1]) / (2 * h))
+    penalty = np.mean(np.sum(np.square(slopes), axis=0))
+    assert penalty > 1e-4
+    costs = [float(m.update_critic(tf.constant(POINTS))[0]["critic_loss"]) for m in (plain, damped)]
+    assert costs[1] - costs[0] == pytest.approx(1.5 * penalty, rel=0.03, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", sorted(SCORELESS | {"mcgan"}))
+def test_r1_is_refused_where_no_number_belongs_to_a_sample(name):
+    with pytest.raises(ValueError, match="r1 needs one number a sample, and .* gives none"):
+        build(name, r1=1.0)
+    with pytest.raises(ValueError, match="r1 needs one number a sample"):
+        build(name).score(tf.constant(POINTS))
+
+
+def test_the_decoder_of_li_is_trained_with_the_critic_and_copies():
+    """The option is off by default, and adds exactly its weight times the error."""
+    plain, copying = build("mmd_gan_gp"), build("mmd_gan_gp", reconstruction_weight=8.0)
+    assert plain.decoder is None
+    real, fake = tf.constant(POINTS), tf.constant(POINTS[::-1] / 2)
+    errors = [np.mean((copying.decoder(copying.critic(x)) - x) ** 2) for x in (real, fake)]
+    costs = [
+        float(repeatable(m, lambda m=m: m.critic_loss(real, fake))()) for m in (plain, copying)
+    ]
+    assert costs[1] - costs[0] == pytest.approx(8 * sum(errors), rel=1e-4)
+    copying.compile(*(keras.optimizers.Adam(0.01) for _ in "gc"), jit_compile=False)
+    copying.fit(POINTS, batch_size=32, steps_per_epoch=60, verbose=0)
+    assert np.mean((copying.decoder(copying.critic(real)) - real) ** 2) < errors[0] / 2
+
+
 def test_sample_repeats_with_its_seed_and_varies_without():
     model = build("gan")
     np.testing.assert_array_equal(model.sample(5, seed=1), model.sample(5, seed=1))
@@ -421,7 +473,7 @@ def tied(network):
         (lambda: GAN(net := networks.mlp(2, 2), tied(net)), ValueError, "must not share weights"),
         (lambda: build("gan", r1=-1.0), ValueError, "r1 must be a finite number, 0 or more"),
         (lambda: build("gan", ema=1.5), ValueError, r"ema must be in \[0, 1\]"),
-        (lambda: build("rwgan", r1=1.0), ValueError, "r1 needs a critic that gives one number"),
+        (lambda: build("rwgan", r1=1.0), ValueError, "r1 needs one number a sample, and RWGAN"),
     ],
 )
 def test_bad_networks_are_refused(make, error, message):

@@ -12,8 +12,8 @@ from scipy import stats
 from scipy.integrate import quad
 from tensorflow_probability import distributions as tfd
 
-from genlib.lectures import l05_hierarchical_bayes as lecture
-from genlib.lectures.l05_hierarchical_bayes import eight_schools, mcmc, mean_field
+from genlib.lectures import l16_hierarchical_bayes as lecture
+from genlib.lectures.l16_hierarchical_bayes import eight_schools, mcmc, mean_field
 from genlib.likelihood.hierarchical import FORMS, HierarchicalNormal
 
 

@@ -197,7 +197,6 @@ def activation(model):
 CHANGES = [
     ("wgan", lambda m: setattr(m, "clip", 0.5)),
     ("wgan", lambda m: setattr(m, "critic_steps", 7)),
-    ("wgan", lambda m: setattr(m, "authors_schedule", True)),
     ("gan", lambda m: setattr(m, "r1", 1.0)),
     ("gan", lambda m: setattr(m, "objective", "minimax")),
     ("gan", lambda m: setattr(m, "jit_compile", True)),

@@ -72,6 +72,17 @@ def test_a_good_lecture_passes(tmp_path):
     assert problems(good_lecture(), tmp_path) == []
 
 
+def test_a_lecture_on_a_gan_sums_its_game_up_in_a_box():
+    lecture = good_lecture()
+    box = "\n### The game in a box\n\n| | |\n| --- | --- |\n"
+    box += "".join(f"| **{row}** | said |\n" for row in verify.BOX)
+    lecture.cells[3].source += box
+    path = course.NOTEBOOKS / "30_gan.ipynb"
+    assert list(verify.boxed(path, lecture)) == []
+    lecture.cells[3].source = lecture.cells[3].source.replace("The game**", "Game**")
+    assert "must be a table" in next(verify.boxed(path, lecture))
+
+
 def replace(old, new):
     def change(lecture):
         for cell in lecture.cells:
@@ -107,9 +118,15 @@ FAULTS = {
     "no goals": (replace("- Said\n- Said\n\n**You need", "\n**You need"), "needs a list"),
     "no preface": (replace("**You need first**", "Before"), "in this order"),
     "another time": (replace("about 30 minutes", "about 31 minutes"), "plan's minutes want"),
+    "too little time": (replace("\n\nSaid", "\n\n" + 6000 * "word "), "the plan says fewer"),
     "a need that is not planned": (replace("(02_likelihood_vs_pdf", "(11_jsd"), "plan's needs are"),
     "a need left out": (replace("](02_likelihood_vs_pdf.ipynb)", "]"), "plan's needs are"),
-    "no answers": (replace("<details>", ""), "have no <details>"),
+    "no answers": (replace("<details>", ""), "2 numbered prompts, 0 folded answers"),
+    "no prompts": (replace("Predict, then try:\n\n1. Said", ""), "0 numbered prompts, 1 folded"),
+    "an answer short": (
+        replace("1. Said\n\n<det", "1. Said\n2. Said\n\n<det"),
+        "2 numbered prompts",
+    ),
     "unfinished": (replace("## Play\n\nSaid", "## Play\n\nTODO"), "still says TODO"),
     "own set-up": (replace("%pip install -q", "%pip install"), "set-up cell"),
     "section missing": (replace("## Where it breaks", "## Limits"), "the sections"),

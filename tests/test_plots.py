@@ -1,10 +1,12 @@
 import base64
 import contextlib
 import io
+import re
 import types
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from PIL import Image
 from tensorflow_probability import distributions as tfd
 
@@ -30,6 +32,19 @@ def decode(png):
     image = Image.open(io.BytesIO(png))
     image.load()
     return np.asarray(image)
+
+
+@pytest.mark.parametrize("role", plots.COLORS)
+def test_ink_can_be_read_on_white_and_keeps_what_already_could(role):
+    color, ink = np.array(to_rgb(plots.COLORS[role])), np.array(plots.ink(role))
+    assert 4.5 <= plots.contrast(ink) <= max(4.8, plots.contrast(color))
+    np.testing.assert_allclose(ink / ink.max(), color / color.max(), atol=1e-9)
+
+
+def test_contrast_is_that_of_wcag():
+    assert plots.contrast(np.zeros(3)) == 21
+    assert plots.contrast(np.ones(3)) == pytest.approx(1)
+    assert plots.contrast(np.array(to_rgb("#767676"))) == pytest.approx(4.54, abs=0.01)
 
 
 @pytest.mark.parametrize("small", [False, True])
@@ -192,6 +207,14 @@ def test_source_shows_code_without_its_docstring(displayed):
     assert f"```python\n{code}\n```" in data["text/markdown"]
     assert f"{documented.__module__}.documented" in data["text/markdown"]
     assert genlib.source.text(documented, doc=True)[0].count("And more") == 1
+
+
+def test_source_can_be_folded_under_its_name(displayed):
+    genlib.source.show(documented, fold=True)
+    markdown = displayed[0][0]["text/markdown"]
+    head, code, end = re.split("\n\n```python|```\n\n", markdown)
+    assert head == f"<details><summary>{documented.__module__}.documented</summary>"
+    assert code.strip() == "def documented(x):\n    return x" and end == "</details>"
 
 
 def test_source_of_a_class_a_method_and_a_compiled_function():

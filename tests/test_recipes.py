@@ -21,7 +21,7 @@ from genlib import check
 from genlib.widgets import explorer
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
-SLUG, SCENE, GAN = "15_entropy", "gaussian", "hinge"
+SLUG, SCENE, GAN = "17_entropy", "gaussian", "hinge"
 
 # What may break by a new lecture or GAN, whatever it holds; how long the library is does not count.
 FILES = ("notebooks", "project", "lectures", "widgets", "check", "gans")
@@ -75,7 +75,7 @@ class Author:
         return done.returncode, done.stdout + done.stderr
 
     def command(self, line):
-        """Do a command of the guide, such as ``python tools/run.py 15``."""
+        """Do a command of the guide, such as ``python tools/run.py 17``."""
         program, *arguments = re.findall(r'"[^"]*"|\S+', line)
         assert program == "python"
         code, said = self.python(*(word.strip('"') for word in arguments))
@@ -124,7 +124,7 @@ class Author:
         )
         path = self.folder / "genlib" / "lectures" / f"l{SLUG}.py"
         path.write_text(
-            "\n\n".join(['"""Lecture 15: entropy."""\n\n' + IMPORTS, scene, first, second])
+            "\n\n".join(['"""Lecture 17: entropy."""\n\n' + IMPORTS, scene, first, second])
         )
 
     def write(self):

@@ -9,13 +9,13 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from genlib import divergences
-from genlib.lectures import l03_why_generative_models as gradients
-from genlib.lectures import l04_clustering_and_dimension_reduction as axis
-from genlib.lectures import l05_hierarchical_bayes as funnel
+from genlib.lectures import l03_clustering_and_dimension_reduction as axis
+from genlib.lectures import l04_why_generative_models as gradients
 from genlib.lectures import l10_kl as fit
 from genlib.lectures import l11_jsd as histograms
 from genlib.lectures import l12_wasserstein as shift
 from genlib.lectures import l13_integral_probability_metrics as critics
+from genlib.lectures import l16_hierarchical_bayes as funnel
 from genlib.lectures import maths
 
 XS = np.linspace(-6, 6, 25)

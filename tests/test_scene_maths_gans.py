@@ -18,7 +18,7 @@ from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, experiments, networks
 from genlib.divergences import costs, kernels, samples
-from genlib.gans import BEGAN, GAN, LSGAN, MAGAN, WGANGP, CramerGAN, FisherGAN
+from genlib.gans import BEGAN, GAN, LSGAN, MAGAN, WGAN, WGANGP, CramerGAN, FisherGAN, penalties
 from genlib.gans.ebgan import pull_away
 from genlib.gans.mcgan import dual_norm, qr_retraction
 from genlib.gans.wgan import clip_weights
@@ -144,6 +144,54 @@ def test_push_is_the_slope_of_the_generators_loss(rng, loss):
     np.testing.assert_allclose(tape.gradient(of_each, x)[:, 0], slopes, rtol=1e-3, atol=1e-5)
     push = l30.push(np.array([setting[0]]), *setting[1:], loss)[0]
     assert push == pytest.approx(float(tape.gradient(expected, shift)), rel=5e-3, abs=1e-4)
+
+
+LOSSES = {
+    l30.NON_SATURATING: functools.partial(GAN, objective="non_saturating"),
+    l30.MINIMAX: functools.partial(GAN, objective="minimax"),
+    l30.WGAN: WGAN,
+}
+
+
+@pytest.mark.parametrize("objective", LOSSES)
+def test_the_dirac_game_is_the_librarys(rng, objective):
+    """Its flow by automatic differentiation of the losses and of R1; its path by the flow."""
+    r1, rate = rng.uniform(0, 2), rng.uniform(0.05, 0.5)
+    start = keras.Input((1,))
+    line = keras.layers.Dense(1, use_bias=False)
+    model = LOSSES[objective](networks.mlp(1, 1, 4), keras.Model(start, line(start)))
+    real, theta = tf.zeros((1, 1)), tf.Variable(column(rng.normal(size=1)))
+    line.kernel.assign(column(rng.normal(size=1)))
+    point = float(theta[0, 0]), float(line.kernel.numpy()[0, 0])
+    with tf.GradientTape(persistent=True) as tape:
+        critic_pays = model.critic_loss(real, theta) + r1 / 2 * penalties.r1(model.critic, real)
+        generator_pays = model.generator_loss(None, theta)
+    flow = [-tape.gradient(generator_pays, theta), -tape.gradient(critic_pays, line.kernel.value)]
+    assert l30.dirac_flow(*point, objective, r1) == pytest.approx(np.ravel(flow), rel=1e-4)
+
+    for order in (l30.SIMULTANEOUS, l30.ALTERNATING):
+        near = np.array([1e-5, -2e-5])
+        path = l30.dirac_path(objective, order, rate, r1, tuple(near), updates=3)
+        matrix = l30.dirac_update(objective, order, rate, r1)
+        np.testing.assert_allclose(path[-1], np.linalg.matrix_power(matrix, 3) @ near, rtol=1e-3)
+
+
+def test_the_dirac_games_eigenvalues():
+    def eigenvalues(objective, r1):
+        return np.sort_complex(np.linalg.eigvals(l30.dirac_jacobian(objective, r1)))
+
+    for objective in (l30.NON_SATURATING, l30.MINIMAX):
+        np.testing.assert_allclose(eigenvalues(objective, 0.0), [-0.5j, 0.5j], atol=1e-12)
+        turning = np.sqrt(3) / 4 * np.array([-1j, 1j])
+        np.testing.assert_allclose(eigenvalues(objective, 0.5), -0.25 + turning, atol=1e-12)
+    np.testing.assert_allclose(eigenvalues(l30.WGAN, 0.0), [-1j, 1j], atol=1e-12)
+    for rate in (0.05, 0.3, 1.0):
+        sizes = {
+            order: np.abs(np.linalg.eigvals(l30.dirac_update(l30.MINIMAX, order, rate)))
+            for order in (l30.SIMULTANEOUS, l30.ALTERNATING)
+        }
+        np.testing.assert_allclose(sizes[l30.SIMULTANEOUS], np.sqrt(1 + rate**2 / 4))
+        np.testing.assert_allclose(sizes[l30.ALTERNATING], 1)
 
 
 def test_the_critics_loss_and_its_floor(rng):

@@ -14,8 +14,12 @@ import numpy as np
 import pytest
 import scipy.stats
 from jupyter_client.manager import start_new_kernel
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 from PIL import Image
 
+import course
+import verify
 from genlib import plots
 from genlib.lectures.l21_vae_images import LatentMap
 from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, live, slider
@@ -82,6 +86,13 @@ def test_a_scene_speaks(explorer):
         assert control.description.strip()
 
 
+def test_its_words_can_be_read(explorer):
+    explorer.reset()
+    for text in explorer._fig.findobj(Text):
+        if text.get_text().strip() and text.get_visible():
+            assert plots.contrast(np.array(to_rgb(text.get_color()))) >= 4.5, text
+
+
 def test_whole_grid_is_drawn(explorer):
     width, height = (round(100 * inches) for inches in explorer.scene.size)
     seen = {}
@@ -129,6 +140,39 @@ def test_blitted_picture_is_the_whole_picture(explorer):
         np.testing.assert_array_equal(decode(blitted), decode(explorer.png), err_msg=str(values))
 
 
+def test_every_prompt_has_its_reveal(explorer, request):
+    """A lecture's prompts below an explorer, their folded answers, and ``reveals``, one for one."""
+    name = request.node.callspec.params["explorer"]
+    notebook = course.read(next(course.NOTEBOOKS.glob(f"{SCENES[name].rsplit('.l')[-1]}.ipynb")))
+    (index,) = (i for i, c in course.code_cells(notebook) if f'explore("{name}"' in c.source)
+    asked, told = verify.prompts_below(notebook, index)
+    assert asked == told == len(explorer.scene.reveals)
+
+
+def test_a_reveal_shows_something(explorer):
+    """Each state is new: another picture or other numbers than at the start, which is called {}."""
+    explorer.reset()
+    opened, start = explorer.values, (explorer.png, explorer.readout)
+    for number, states in enumerate(explorer.scene.reveals, 1):
+        seen = []
+        for state in (states,) if isinstance(states, dict) else states or ():
+            for name, value in state.items():
+                assert on_a_step(explorer.controls[name], value), f"{number}: {name}={value}"
+            explorer.set(**opened | state)
+            seen.append((explorer.png, explorer.readout))
+            assert (seen[-1] == start) == (state == {}), f"{number}: {state}"
+        assert len(set(seen)) == len(seen), f"{number} shows one state twice"
+
+
+def on_a_step(control, value):
+    """Whether the slider itself can stand there; of a logarithmic one, to three digits."""
+    if not hasattr(control, "step"):
+        return True
+    position = math.log(value, control.base) if hasattr(control, "base") else value
+    steps = (position - control.min) / control.step
+    return abs(steps - round(steps)) < (0.05 if hasattr(control, "base") else 1e-6)
+
+
 def test_settings_round_trip(explorer):
     for values in list(grid(explorer, 3))[:20]:
         explorer.set(**values)
@@ -156,6 +200,7 @@ class Toy(Scene):
     title = "A toy"
     alt = "A dot that moves; for tests only."
     size = (2, 1)
+    reveals = ({"x": 0.7, "how": "another"}, None, ({}, {"n": 3}, {"side": 1}))
 
     def controls(self):
         return {
@@ -263,6 +308,53 @@ def test_a_touched_control_draws_once(toy):
     toy.controls["x"].value = 0.6
     toy.set(x=0.2, n=3)
     assert len(drawn) == 2
+
+
+def shows(toy):
+    return {button.description: button for button in toy._shows}
+
+
+def test_a_reveal_sets_all_controls_and_draws_once(toy):
+    drawn = []
+    update = toy.scene.update
+    toy.scene.update = lambda **values: drawn.append(values) or update(**values)
+    toy.set(n=4, on=False)
+    shows(toy)["Show 1"].click()
+    wanted = {"x": 0.7, "n": 2, "log": 1.0, "how": "another", "side": -1, "on": True}
+    assert toy.values == wanted and drawn[1:] == [wanted]
+    assert toy._settings.value == toy.settings == "x=0.7 n=2 log=1.0 how=another side=left on=yes"
+    assert toy.image.value == toy.png and toy.readout.startswith("x = 0.700")
+
+
+def test_a_reveal_is_of_the_scene_not_of_who_opened_it():
+    toy = Explorer(Toy(), x=0.5, n=4)
+    shows(toy)["Show 1"].click()
+    assert (toy.values["x"], toy.values["n"]) == (0.7, 2)
+    toy.reset()
+    assert (toy.values["x"], toy.values["n"]) == (0.5, 4)
+
+
+def test_a_reveal_of_several_states_steps_through_them(toy):
+    button = shows(toy)["Show 3 (0/3)"]
+    assert list(shows(toy)) == ["Show 1", "Show 3 (0/3)"]  # there is nothing to set for prompt 2
+    assert button.tooltip == "Set the controls to what answer 3 describes; press again for the next"
+    stops = [(2, -1, 1), (3, -1, 2), (2, 1, 3), (2, -1, 1), (3, -1, 2)]
+    for n, side, shown in stops:
+        button.click()
+        assert (toy.values["n"], toy.values["side"]) == (n, side)
+        assert button.description == f"Show 3 ({shown}/3)"
+    shows(toy)["Show 1"].click()
+    button.click()
+    assert toy.values["side"] == 1 and button.description == "Show 3 (3/3)"
+
+
+def test_a_bad_reveal_says_so(monkeypatch):
+    monkeypatch.setattr(Toy, "reveals", ({"y": 1}, {"x": 2}))
+    toy = Explorer(Toy())
+    before = toy.values, toy.png
+    for name, said in (("Show 1", "'y' is no control"), ("Show 2", "x must be a number from 0")):
+        shows(toy)[name].click()
+        assert said in toy.readout and (toy.values, toy.png) == before
 
 
 def test_forgotten_artist_is_caught(toy):

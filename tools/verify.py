@@ -8,6 +8,7 @@ A rule takes a lecture's path and its notebook, and yields what is wrong.
 import ast
 import difflib
 import functools
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -21,6 +22,12 @@ SECTIONS = """
 The question|Play|The mathematics|See it train|Where it breaks|Exercises|Take away|Next|References
 """.strip().split("|")
 OPTIONAL_SECTION = "See it train"
+BOX = [
+    "The game",
+    "Over which functions",
+    "Divergence at the best critic",
+    "What the generator's gradient follows there",
+]
 LARGEST = 1_500_000  # bytes of one .ipynb
 RULES = []
 
@@ -53,6 +60,24 @@ def planned(path, notebook):
 
 
 @rule
+def timed(path, notebook):
+    """The plan's minutes are enough at a learner's pace."""
+    if path.stem in PLANNED and PLANNED[path.stem].minutes < (needed := minutes_at_pace(notebook)):
+        yield f"it takes {needed} minutes at the pace of verify.py; the plan says fewer"
+
+
+def minutes_at_pace(notebook) -> int:
+    """150 words or 20 lines of code a minute, 4 for an exercise, 5 to play; in fives, down."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    words = sum(len(re.findall(r"\w+", text)) for text in texts)
+    lines = sum(
+        cell.source.count("\n") + 1 for _, cell in code_cells(notebook) if not is_solution(cell)
+    )
+    exercises = sum(text.count("### Exercise ") for text in texts)
+    return int(words / 150 + lines / 20 + 4 * exercises + 5) // 5 * 5
+
+
+@rule
 def finished(path, notebook):
     for index, cell in enumerate(notebook.cells):
         if re.search(r"\bTODO\b", cell.source):
@@ -76,14 +101,33 @@ def opening(path, notebook):
 
 @rule
 def answered(path, notebook):
-    """A list of prompts under an explorer has its answers, folded, before the next heading."""
+    """Below an explorer stand prompts to predict, numbered, and as many answers, folded."""
     for index, cell in code_cells(notebook):
-        if not re.search(r"^explore\(", cell.source, re.M):
-            continue
-        below = next((c for c in notebook.cells[index:] if c.cell_type == "markdown"), cell)
-        prompts = re.split(r"^#", below.source, flags=re.M)[0]
-        if re.search(r"^1\. ", prompts, re.M) and "<details>" not in prompts:
-            yield f"the prompts under cell {index} have no <details><summary>Answers</summary>"
+        if re.search(r"^explore\(", cell.source, re.M):
+            asked, told = prompts_below(notebook, index)
+            if not asked or asked != told:
+                yield f"below cell {index} stand {asked} numbered prompts, {told} folded answers"
+
+
+def prompts_below(notebook, index: int) -> tuple[int, int]:
+    """Return how many numbered prompts stand below a cell, up to a heading, and their answers."""
+    below = itertools.takewhile(lambda c: c.cell_type == "markdown", notebook.cells[index + 1 :])
+    text = re.split(r"^#", "\n\n".join(cell.source for cell in below), flags=re.M)[0]
+    asked, _, told = text.partition("<details>")
+    told = told.partition("</details>")[0]
+    return tuple(len(re.findall(r"^\d+\. ", part, re.M)) for part in (asked, told))
+
+
+@rule
+def boxed(path, notebook):
+    """A lecture on an objective sums its game up in a box, the same in all."""
+    if not "30" <= path.stem[:2] <= "42":
+        return
+    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    box = text.partition("\n### The game in a box\n")[2].partition("\n#")[0]
+    rows = re.findall(r"^\| \*\*(.*?)\*\* \|", box, re.M)
+    if rows != BOX:
+        yield f"'### The game in a box' must be a table of these rows: {BOX}; it has {rows}"
 
 
 @rule

@@ -37,6 +37,7 @@ PRESETS = {
     data: {name: Preset(**settings) for name, settings in table.items()}
     for data, table in _TABLE.items()
 }
+PRESETS["hard_ring"] = PRESETS["ring"] | PRESETS.get("hard_ring", {})
 
 
 def find(variant) -> type[AdversarialModel]:
@@ -47,7 +48,7 @@ def find(variant) -> type[AdversarialModel]:
 
 
 def preset(variant, data) -> Preset:
-    """The settings of a variant, a name or a class, for "ring", "grid" or "digits"."""
+    """The settings of a variant, a name or a class, for a key of `PRESETS`."""
     table = PRESETS[validate.choice("data", data, PRESETS)]
     names = {kind: name for name, kind in REGISTRY.items()}
     known = (names.get(kind) for kind in find(variant).__mro__)
@@ -80,11 +81,12 @@ def default_networks(variant, shape, latent_dim=2, width=128, code=None, seed=No
     """Two-layer networks for data of ``shape``, in the order in which the variant takes them.
 
     Pictures are made in [0, 1]. A vector critic gives ``code`` numbers, an autoencoder's codes have
-    as many: 16, but 1 for BEGAN on points of the plane, all of which 2 would learn to copy.
+    as many: 16, but for BEGAN, which loses all contrast where more are enough to copy anything, 1
+    on points of the plane and 4 on pictures.
     """
     variant, seed = find(variant), validate.seed("seed", seed)
     if code is None:
-        code = 1 if issubclass(variant, BEGAN) and tuple(shape) == (2,) else 16
+        code = (1 if tuple(shape) == (2,) else 4) if issubclass(variant, BEGAN) else 16
     kind, critic_seed = variant.critic_kind, None if seed is None else seed + 100
     made = {"width": width, "output_activation": "sigmoid" if len(shape) == 3 else None}
     generator = networks.mlp(latent_dim, shape, seed=seed, name="generator", **made)

@@ -2,7 +2,7 @@
 
 A variant says what it minimises (`critic_loss`, `generator_loss`) and, where it needs to, what
 happens after an update (`after_critic_step`, `after_generator_step`). It may also set `log_names`,
-`critic_kind`, `couples_batch` and `critic_variables`, and hold other state by `add_state`.
+`critic_kind`, `couples_batch`, `critic_variables` and `score`, and hold other state by `add_state`.
 """
 
 import abc
@@ -31,7 +31,7 @@ class AdversarialModel(CompiledModel):
       generator: a Keras model from latents ``(n, latent_dim)`` to samples ``(n, ...)``.
       critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says, or None.
       critic_steps: critic updates for each generator update, each on a fresh batch.
-      r1: ``r1 / 2`` is the weight of `penalties.r1` in what the critic minimises.
+      r1: ``r1 / 2`` is the weight of `penalties.r1` of `score` in what the critic minimises.
       ema: keep a running mean of the generator's weights, for ``sample(..., averaged=True)``, that
         forgets at the rate ``1 - ema`` a step, such as 0.999; None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
@@ -39,13 +39,14 @@ class AdversarialModel(CompiledModel):
     Raises:
       TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
       ValueError: networks that do not fit each other or the variant, or share weights; a critic
-        with batch normalisation under a gradient penalty, or of more than one number under ``r1``;
-        any setting out of range.
+        with batch normalisation under a gradient penalty; ``r1`` where there is no `score`; any
+        setting out of range.
     """
 
     #: What a step reports by `log`: before "generator_loss" the critic's, after it the generator's.
     log_names = ("critic_loss", "generator_loss")
     critic_kind: str | None = "scalar"  # a key of `CRITIC_KINDS`; None: it has no critic
+    has_score = property(lambda self: self.critic_kind == "scalar", doc="Whether `score` exists.")
     #: True where a loss is not the mean of one number a sample: replicas cannot share a batch.
     couples_batch = False
 
@@ -63,8 +64,7 @@ class AdversarialModel(CompiledModel):
         self.critic_steps = validate.count("critic_steps", critic_steps)
         self.r1 = validate.non_negative("r1", r1)
         if self.r1:
-            if self.critic_kind != "scalar":
-                raise ValueError(f"r1 needs a critic that gives {CRITIC_KINDS['scalar'][0]}")
+            self._require_score()
             penalties.refuse_batch_norm(critic)
         self.latent_dim = generator.input_shape[-1]
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
@@ -90,15 +90,20 @@ class AdversarialModel(CompiledModel):
     def generator_loss(self, real, fake):
         """Scalar that the generator minimises; the gradient flows through ``fake``."""
 
+    def score(self, x):
+        """What `r1` flattens, one number a sample: ``(n, ...)`` to ``(n, 1)`` or ``(n,)``."""
+        self._require_score()
+        return self.critic(x, training=True)
+
+    def _require_score(self):
+        if not self.has_score:
+            raise ValueError(f"r1 needs one number a sample, and {type(self).__name__} gives none")
+
     def after_critic_step(self, real, fake):
         """Restore the critic's constraint after its update (clip, project, ...)."""
 
     def after_generator_step(self, real, fake):
         """Move what the variant moves once a step (a margin, ...)."""
-
-    def critic_updates(self):
-        """Critic updates before this generator update: an int or an int32 scalar."""
-        return self.critic_steps
 
     @property
     def critic_variables(self):
@@ -119,9 +124,7 @@ class AdversarialModel(CompiledModel):
             raise ValueError(f"critic_optimizer must be None: {type(self).__name__} has no critic")
         default, one = self.default_optimizer, generator_optimizer is critic_optimizer
         if one and isinstance(generator_optimizer, keras.optimizers.Optimizer):
-            raise ValueError(
-                "generator_optimizer and critic_optimizer must be two objects; got one"
-            )
+            raise ValueError("generator_optimizer and critic_optimizer must be two objects")
         self.generator_optimizer = self.optimizer = resolve_optimizer(
             "generator_optimizer", generator_optimizer, default, self.generator.trainable_variables
         )
@@ -178,13 +181,13 @@ class AdversarialModel(CompiledModel):
 
     def step(self, draw_batch):
         """The critic's updates, then one generator update; ``{log name: scalar}``."""
-        updates, logs = self.critic_updates(), {}
-        if self.critic is not None and isinstance(updates, int) and updates == 1:
+        logs = {}
+        if self.critic is not None and self.critic_steps == 1:
             logs = self.critic_step(draw_batch())
         elif self.critic is not None:
             names = self.log_names[: self.log_names.index("generator_loss")]
             _, logs = tf.while_loop(
-                lambda i, logs: i < updates,
+                lambda i, logs: i < self.critic_steps,
                 lambda i, logs: (i + 1, self.critic_step(draw_batch())),
                 (0, dict.fromkeys(names, tf.constant(0.0))),
             )
@@ -203,7 +206,7 @@ class AdversarialModel(CompiledModel):
         def objective():
             loss = self.critic_loss(real, fake)
             logs.update(self._take_reported())
-            return loss + self.r1 / 2 * penalties.r1(self.critic, real) if self.r1 else loss
+            return loss + self.r1 / 2 * penalties.r1(self.score, real) if self.r1 else loss
 
         logs["critic_loss"] = minimise(self.critic_optimizer, self.critic_variables, objective)
         return logs, fake
@@ -302,17 +305,13 @@ def check_networks(generator, critic, kind):
     """TypeError or ValueError unless a variant of this critic ``kind`` can train the networks."""
     networks.check("generator", generator)
     if len(generator.input_shape) != 2:
-        raise ValueError(
-            f"generator must take latents (n, latent_dim); it takes {generator.input_shape}"
-        )
+        raise ValueError(f"generator must take latents (n, d); it takes {generator.input_shape}")
     if kind is None:
         return
     networks.check("critic", critic)
     made, taken, given = generator.output_shape[1:], critic.input_shape[1:], critic.output_shape[1:]
     if made != taken:
-        raise ValueError(
-            f"critic must accept what generator makes: shape {made}; it accepts {taken}"
-        )
+        raise ValueError(f"critic must accept what generator makes, {made}; it accepts {taken}")
     if {id(v) for v in generator.variables} & {id(v) for v in critic.variables}:
         raise ValueError("critic must not share weights with generator; got networks that do")
     words, fits = CRITIC_KINDS[kind]

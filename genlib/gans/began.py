@@ -21,6 +21,7 @@ class BEGAN(AdversarialModel):
     """
 
     critic_kind = "autoencoder"
+    has_score = True
     log_names = ("critic_loss", "generator_loss", "k", "convergence")
 
     def __init__(self, generator, critic, gamma=0.5, k_rate=1e-3, **options):
@@ -32,6 +33,11 @@ class BEGAN(AdversarialModel):
     def error(self, x):
         """``E L(x)`` of samples ``(n, ...)``, a scalar."""
         return tf.reduce_mean(tf.abs(self.critic(x, training=True) - x))
+
+    def score(self, x):
+        """``L(x)``: each sample's own error, ``(n, ...)`` to (n,)."""
+        gaps = tf.abs(self.critic(x, training=True) - x)
+        return tf.reduce_mean(gaps, axis=list(range(1, gaps.shape.rank)))
 
     def critic_loss(self, real, fake):
         """``E L(x) - k E L(G(z))``."""

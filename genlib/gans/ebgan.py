@@ -22,6 +22,7 @@ class EBGAN(AdversarialModel):
     """
 
     critic_kind = "autoencoder"
+    has_score = True
     log_names = ("critic_loss", "real_energy", "generator_loss", "fake_energy")
 
     def __init__(self, generator, critic, margin=10.0, pull_away_weight=0.1, **options):
@@ -42,6 +43,10 @@ class EBGAN(AdversarialModel):
     def energy(self, x):
         """``|Dec(Enc(x)) - x|``, the Euclidean norm over all of a sample: ``(n, ...)`` to (n,)."""
         return safe_sqrt(squared_error(self.critic, x))
+
+    def score(self, x):
+        """The energy."""
+        return self.energy(x)
 
     def critic_loss(self, real, fake):
         """``E D(x) + E [m - D(G(z))]_+``, with ``[t]_+ = max(t, 0)``."""

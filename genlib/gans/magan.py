@@ -95,10 +95,8 @@ class MAGAN(EBGAN):
 
         @tf.function(autograph=False)
         def run():
-            repeat(
-                self.pretrain_steps,
-                lambda: minimise(self.critic_optimizer, self.critic_variables, energy),
-            )
+            optimizer, variables = self.critic_optimizer, self.critic_variables
+            repeat(self.pretrain_steps, lambda: minimise(optimizer, variables, energy))
             return repeat(self.epoch_steps, energy) / self.epoch_steps
 
         self.margin.assign(run())

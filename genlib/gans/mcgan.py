@@ -31,16 +31,17 @@ class McGAN(AdversarialModel):
 
     critic_kind = "vector"
     couples_batch = True
+    has_score = False  # but True with a trained v
     default_optimizer = staticmethod(WGAN.default_optimizer)
 
     def __init__(self, generator, critic, matching="mean", p=2, trained_v=False, k=8, clip=0.01,
                  critic_steps=5, **options):  # fmt: skip
+        self.has_score = self.trained_v = bool(trained_v) and matching == "mean"
         super().__init__(generator, critic, critic_steps=critic_steps, **options)
         self.matching = validate.choice("matching", matching, ("mean", "covariance"))
         if p not in (1, 2):
             raise ValueError(f"p must be 1 or 2; got {p!r}")
         self.p, self.clip = p, validate.positive("clip", clip)
-        self.trained_v = bool(trained_v) and self.matching == "mean"
         features = critic.output_shape[-1]
         if self.trained_v:
             start = keras.initializers.Constant(features ** (-1 / p))  # on the ball's edge
@@ -61,6 +62,11 @@ class McGAN(AdversarialModel):
                 return tf.reduce_sum(self.v.value * difference)
             return dual_norm(difference, self.p)
         return self._second_moment(on_real) - self._second_moment(on_fake)
+
+    def score(self, x):
+        """``<v, Phi(x)>`` with a trained v, ``(n, ...)`` to (n,); else ValueError."""
+        self._require_score()
+        return tf.linalg.matvec(self.critic(x, training=True), self.v.value)
 
     def critic_loss(self, real, fake):
         """Minus the gap."""

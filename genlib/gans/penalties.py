@@ -47,7 +47,6 @@ def refuse_batch_norm(critic):
     for layer in critic._flatten_layers():
         if "BatchNorm" in type(layer).__name__:
             raise ValueError(
-                f"critic must not hold batch normalisation; got the layer {layer.name!r}. It lets "
-                "each output depend on the whole batch, and a gradient penalty is defined for "
-                "each sample alone. Layer normalisation does no harm."
+                f"critic must not hold batch normalisation; got the layer {layer.name!r}: a "
+                "penalty is defined for each sample alone. Layer normalisation does no harm."
             )

@@ -2,7 +2,8 @@
 
 ``W1(P, Q) = max over 1-Lipschitz f of E f(x) - E f(x~)``. The critic is ``f``; weights in the box
 ``[-clip, clip]`` keep it K-Lipschitz for some K, so what it reaches is at most ``K W1``. (The
-authors' code clips before each critic update, not after it.)
+authors' code clips before each critic update, not after it, and makes 100 of them before each of
+the first 25 generator updates and each 500th.)
 """
 
 import keras
@@ -15,15 +16,12 @@ from genlib.gans.base import AdversarialModel
 class WGAN(AdversarialModel):
     """WGAN with weight clipping; the critic maps ``(n, ...)`` to numbers ``(n, 1)``.
 
-    ``clip`` is half the side of the box that holds the critic's weights. ``authors_schedule``: 100
-    critic updates before each of the first 25 generator updates and each 500th.
+    ``clip`` is half the side of the box that holds the critic's weights.
     """
 
-    def __init__(self, generator, critic, clip=0.01, critic_steps=5, authors_schedule=False,
-                 **options):  # fmt: skip
+    def __init__(self, generator, critic, clip=0.01, critic_steps=5, **options):
         super().__init__(generator, critic, critic_steps=critic_steps, **options)
         self.clip = validate.positive("clip", clip)
-        self.authors_schedule = bool(authors_schedule)
 
     def critic_loss(self, real, fake):
         """``E f(x~) - E f(x)``."""
@@ -37,13 +35,6 @@ class WGAN(AdversarialModel):
     def after_critic_step(self, real, fake):
         """Clip every weight to the box."""
         clip_weights(self.critic, self.clip)
-
-    def critic_updates(self):
-        """`critic_steps`, or 100 where the authors' schedule says so."""
-        if not self.authors_schedule:
-            return self.critic_steps
-        done = self.generator_optimizer.iterations.value
-        return tf.where((done < 25) | (done % 500 == 0), 100, self.critic_steps)
 
     @staticmethod
     def default_optimizer():

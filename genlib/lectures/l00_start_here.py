@@ -43,6 +43,10 @@ def best_fit(x, steps: int = 300) -> dict[str, float]:
     return {name: float(value) for name, value in theta.items()}
 
 
+# Within 0.02 nats of the best fit, on the sliders' steps.
+_NEAR = {"mean_1": -2.0, "scale_1": 0.4, "mean_2": 1.1, "scale_2": 0.9, "weight": 0.35}
+
+
 @scene("fit")
 class Fit(Scene):
     """Fit a mixture of two Gaussians to data by hand: the whole course on one screen."""
@@ -54,6 +58,11 @@ class Fit(Scene):
         "the right shows the score, the average log-likelihood. Sliders move the model's two bumps."
     )
     size = (9.4, 4.2)
+    reveals = (
+        (_NEAR, _NEAR | {"scale_1": 0.2}),
+        _NEAR | {"mean_1": 1.2, "scale_1": 0.9, "mean_2": 1.2},
+        _NEAR,
+    )
 
     def controls(self):
         return {

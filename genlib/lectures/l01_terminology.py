@@ -48,6 +48,11 @@ class Terminology(Scene):
         "class given x, as two bands that fill the height. A vertical line marks one x."
     )
     size = (9.4, 5.4)
+    reveals = (
+        ({"x": 0.3}, {"prior": 0.05, "x": 1.0}),
+        {"mean": 0.0, "scale": 2.5},
+        {"view": HIDDEN},
+    )
 
     def controls(self):
         return {

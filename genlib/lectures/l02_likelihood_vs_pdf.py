@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from tensorflow_probability import distributions as tfd
 
 from genlib.check import Function, Number, exercise
-from genlib.plots import COLORS
+from genlib.plots import COLORS, ink
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, image, panel, strokes
 
@@ -94,6 +94,13 @@ class Likelihood(Scene):
         "the likelihood over θ, whose area is something else. Sliders move the two cuts."
     )
     size = (10.4, 3.9)
+    reveals = (
+        ({"parameter": 6}, {"parameter": 20}),
+        ({"data": 5}, {"data": 10}, {"data": 30}),
+        ({"family": "coin, 10 tosses"}, {"family": "coin, 10 tosses", "data": 30}),
+        {"family": "Gaussian, scale", "parameter": 1},
+        ({"parameter": 6}, {"family": "exponential, mean"}),
+    )
 
     def controls(self):
         controls = {
@@ -112,7 +119,7 @@ class Likelihood(Scene):
         plane.grid(False)
         left.set_title("Fix θ, vary x: a density", color=COLORS["p"])
         left.set_ylabel("p(x; θ)")
-        right.set_title("Fix x, vary θ: the likelihood", color=COLORS["accent"])
+        right.set_title("Fix x, vary θ: the likelihood", color=ink("accent"))
         for ax in (plane, left):
             ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         for ax in (left, right):
@@ -225,6 +232,11 @@ class LogLikelihood(Scene):
         "sliders and a cross at the maximum. Sliders move mean and scale."
     )
     size = (9.4, 3.9)
+    reveals = (
+        ({"mean": 0.5}, {"scale": 1.8}, {"mean": 0.5, "scale": 1.0}),
+        {"n": 1000},
+        ({"n": 1, "mean": 1.0, "scale": 0.5}, {"n": 1, "mean": 1.0, "scale": 0.1}),
+    )
 
     def controls(self):
         return {

@@ -31,6 +31,11 @@ class KL(Scene):
         "divergence. Sliders move the mean and the scale of both."
     )
     size = (9.4, 3.8)
+    reveals = (
+        ({}, {"direction": REVERSE}),
+        ({"mean_q": 0.0, "scale_q": 0.3}, {"mean_q": 0.0, "scale_q": 3.0, "direction": REVERSE}),
+        ({}, {"mean_q": 0.0}),
+    )
 
     def controls(self):
         return {
@@ -117,6 +122,19 @@ class KLFit(Scene):
         "is lowest."
     )
     size = (9.4, 4.0)
+    reveals = (
+        {"mean": 0.0, "scale": 2.1},
+        tuple(
+            {"direction": REVERSE, "mean": mean, "scale": scale}
+            for mean, scale in ((-2.0, 0.6), (0.0, 1.8), (2.0, 0.6))
+        ),
+        (
+            {"direction": REVERSE, "separation": 3.0, "mean": 1.4, "scale": 0.7},
+            {"direction": REVERSE, "separation": 2.8, "mean": 0.0, "scale": 1.35},
+            {"direction": REVERSE, "separation": 1.0, "mean": 0.0, "scale": 0.8},
+            {"direction": FORWARD, "separation": 1.0, "mean": 0.0, "scale": 0.8},
+        ),
+    )
 
     def controls(self):
         return {

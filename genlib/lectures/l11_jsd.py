@@ -33,6 +33,11 @@ class JSD(Scene):
         "divergence against the shift of Q; it flattens at log 2."
     )
     size = (10.4, 3.7)
+    reveals = (
+        ({"shift": 0.0, "scale": 2.0}, {"shift": 0.0, "scale": 0.5}),
+        ({"family": UNIFORM}, {"family": UNIFORM, "shift": 3.0}),
+        ({}, {"shift": -2.0}),
+    )
 
     def controls(self):
         return {
@@ -141,6 +146,11 @@ class HistogramJSD(Scene):
     size = (9.6, 3.7)
     bins = (2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200)
     repeats = 200
+    reveals = (
+        {"bins": 5, "size": 4.0},
+        {"bins": 200, "size": 2.0},
+        ({"bins": 2}, {"bins": 200}),
+    )
 
     def controls(self):
         return {

@@ -31,6 +31,11 @@ class Coupling(Scene):
         "work as a bar, beside the line of the least work. A slider mixes a plan with the cheapest."
     )
     size = (9.4, 4.2)
+    reveals = (
+        ({}, {"cheapest": 1.0}),
+        {"plan": CROSSED, "cheapest": 0.5},
+        {"cheapest": 1.0},
+    )
 
     def controls(self):
         return {
@@ -151,6 +156,11 @@ class Wasserstein(Scene):
         "W1 is a V with its foot at 0; JSD is flat once the two no longer overlap."
     )
     size = (9.4, 4.0)
+    reveals = (
+        ({"shift": 1.0}, {}),
+        {"moved": GAUSSIAN},
+        ({"moved": TENTH, "shift": 1.0}, {"moved": TENTH, "shift": 4.0}),
+    )
 
     def controls(self):
         return {
@@ -262,6 +272,10 @@ class Critic1D(Scene):
         "beside the line of W1. Sliders set both slopes and the kink."
     )
     size = (9.4, 5.2)
+    reveals = (
+        {"left": -1.0, "right": 1.0, "kink": 0.7},
+        {"left": -1.5, "right": 1.5, "kink": 0.7},
+    )
 
     def controls(self):
         return {

@@ -43,6 +43,13 @@ class FunctionClass(Scene):
         "green with a dot at the critic's value."
     )
     size = (9.4, 5.6)
+    reveals = (
+        *(
+            tuple({"kind": kind, "place": x, "scale": 0.5, "shape": ONE} for x in (3.0, 4.0))
+            for kind in ("TV", "W1", "MMD")
+        ),
+        tuple({"kind": kind, "place": 0.0, "scale": 1.0, "shape": ONE} for kind in CLASSES),
+    )
 
     def controls(self):
         return {
@@ -94,10 +101,9 @@ class FunctionClass(Scene):
         ends = _spread({name: values[-1] for name, values in curves.items()})
         for name, values in curves.items():
             self.lines[name].move(LOCATIONS, values)
-            chosen = name == kind
-            for artist in (self.lines[name], self.names[name]):
-                artist.set_color(COLORS["critic" if chosen else "mixture"])
-            self.lines[name].set_linewidth(3 if chosen else 1.2)
+            role = "critic" if name == kind else "mixture"
+            self.lines[name].set(color=COLORS[role], linewidth=3 if name == kind else 1.2)
+            self.names[name].set_color(plots.ink(role))
             self.names[name].move(4.15, ends[name])
         self.dot.move(place, value)
         own = curves[kind][round((place + 4) / 0.1)]

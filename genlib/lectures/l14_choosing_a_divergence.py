@@ -34,6 +34,12 @@ class SampleGradient(Scene):
         "slopes of both; shaded where they have opposite signs. A dot stands at t."
     )
     size = (9.4, 3.9)
+    reveals = (
+        ({}, *({"m": m} for m in (2, 3, 5, 6))),
+        tuple({"kind": "Cramér", "m": m} for m in (1, MOST)),
+        {"kind": "KL", "m": 3},
+        tuple({"kind": "JSD", "m": m} for m in (1, 2)),
+    )
 
     def controls(self):
         return {
@@ -104,6 +110,14 @@ def slope(kind, m, ts, step=1e-4):
 
 PASS, FAIL = "#DCE9F4", "#F8DFCF"
 
+_REPORT = {
+    "pull_far": False,
+    "unbiased": False,
+    "symmetric": True,
+    "triangle": True,
+    "bounded": True,
+}
+
 
 @scene("choose_divergence")
 class ChooseDivergence(Scene):
@@ -116,6 +130,12 @@ class ChooseDivergence(Scene):
         "frame around each reason; a green dot marks the rows that remain."
     )
     size = (9.8, 6.0)
+    reveals = (
+        {},
+        (_REPORT, _REPORT | {"geometry": True}),
+        {"pull_far": False},
+        {"pull_far": False, "symmetric": True, "triangle": True},
+    )
 
     def controls(self):
         style = {"indent": False, "layout": widgets.Layout(width="auto")}

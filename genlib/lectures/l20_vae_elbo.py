@@ -29,6 +29,12 @@ class ELBO(Scene):
         "stacked downwards from 0, and beside them the gap from there up to the line."
     )
     size = (9.8, 4.0)
+    reveals = (
+        {"mean": 0.9, "scale": 0.6},
+        {"mean": 0.9, "scale": 0.6},
+        {"mean": 0.0, "scale": 1.0},
+        ({"mean": 0.9, "scale": 0.6}, {"mean": 0.9, "scale": 0.1}),
+    )
 
     def controls(self):
         return {
@@ -110,6 +116,7 @@ class IWAE(Scene):
         "line marks its mean and a blue line log p(x). Right: that mean against k on a "
         "logarithmic axis: it climbs from the ELBO towards the blue line, and never crosses it."
     )
+    reveals = ({}, {"k": 16})
 
     def controls(self):
         return {
@@ -193,6 +200,7 @@ class MeanField(Scene):
         "ELBO against the noise in x, for the diagonal q; a dot marks where the sliders stand."
     )
     size = (9.2, 4.2)
+    reveals = ({}, ({"weight": 0.0}, {"family": FULL}))
 
     def controls(self):
         return {

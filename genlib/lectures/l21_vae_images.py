@@ -31,6 +31,7 @@ class BetaVAE(Scene):
         "back through the latents, and two samples from the prior."
     )
     size = (9.8, 4.0)
+    reveals = (({"beta": 0.1}, {}, {"beta": 10.0}), {"beta": 31.6}, {"beta": 200.0})
 
     def controls(self):
         return {

@@ -41,6 +41,11 @@ class MADEMasks(Scene):
         "the order of drawing: all filled cells lie below the diagonal."
     )
     size = (9.4, 4.6)
+    reveals = (
+        {"order": "1 2 3 4 5", "output": 1},
+        {},
+        ({"order": "1 2 3 4 5", "output": 3}, {"order": "1 2 3 4 5", "output": 3, "seed": 4}),
+    )
 
     def controls(self):
         return {
@@ -154,6 +159,7 @@ class ReceptiveField(Scene):
         "convolutions a yellow wedge stays above and to the right, the blind spot."
     )
     size = (6.8, 5.0)
+    reveals = ({"layers": 8}, {"layers": 8, "stacks": TWO})
 
     def controls(self):
         return {

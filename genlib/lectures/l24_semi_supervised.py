@@ -29,6 +29,11 @@ class FewLabels(Scene):
         "Controls set the draw, the number of unlabelled points, and what the label depends on."
     )
     size = (9.4, 4.4)
+    reveals = (
+        ({"unlabelled": 0}, {"unlabelled": 10}, {}),
+        ({}, {"draw": 5}, {"draw": 9}),
+        ({"world": ACROSS, "unlabelled": 0}, {"world": ACROSS}),
+    )
 
     def controls(self):
         return {

@@ -33,6 +33,11 @@ class GANGame(Scene):
         "densities part, the non-saturating loss's push grows."
     )
     size = (9.6, 3.9)
+    reveals = (
+        {"shift": 0.0},
+        ({"shift": 1.7, "loss": MINIMAX}, {"shift": 7.0, "loss": MINIMAX}, {"shift": 7.0}),
+        tuple({"shift": 7.0, "skill": skill, "loss": MINIMAX} for skill in (1.0, 0.5, 0.05)),
+    )
 
     def controls(self):
         return {
@@ -132,6 +137,139 @@ def push(shifts, scale, skill, loss):
     z = np.linspace(-6, 6, 241)[:, None]
     weights = normal(z) * (z[1] - z[0])
     return np.sum(weights * slope_at(shifts + scale * z, shifts, scale, skill, loss), axis=0)
+
+
+# Explorer: dirac_gan
+
+WGAN = "Wasserstein"
+SIMULTANEOUS, ALTERNATING = "both at once", "critic first"
+START, FAR = (1.0, 0.0), 2.0  # where (theta, psi) begin; how far the picture goes
+UPDATES, RUN_AWAY = 200, 20.0
+
+# The Dirac-GAN (Mescheder et al. 2018, "Which training methods for GANs do actually
+# converge?"): the only real point is 0, the only generated one ``theta``, the critic's logit is
+# ``psi * x``. Both players go down their own loss; ``r1`` is the weight gamma of the penalty
+# gamma / 2 * |critic's slope|^2 = gamma / 2 * psi^2. On this game a penalty on the generated point
+# is the same, so that two penalties act as the sum of their weights.
+
+
+@scene("dirac_gan")
+class DiracGAN(Scene):
+    """The smallest GAN, one number a player: its path, and the eigenvalues that decide its end."""
+
+    title = "The Dirac-GAN: one number for each player"
+    alt = (
+        "Left: the plane of the generator's number theta and the critic's number psi, with arrows "
+        "that turn round the goal at 0, 0 and the path of 200 updates. Middle: both numbers "
+        "against the update. Right: the two eigenvalues of one update in the complex plane, "
+        "beside the unit circle; inside it the path ends at the goal, outside it leaves."
+    )
+    size = (10.6, 4.0)
+
+    def controls(self):
+        return {
+            "objective": choice("losses", [NON_SATURATING, MINIMAX, WGAN]),
+            "order": choice("updates", [SIMULTANEOUS, ALTERNATING]),
+            "rate": slider("learning rate h", 0.2, 0.05, 1.0, 0.05),
+            "r1": slider("weight γ of R1", 0.0, 0.0, 2.0, 0.1),
+        }
+
+    def stage(self, fig):
+        left, middle, right = fig.subplots(1, 3, width_ratios=[1, 1, 1])
+        axis = (-FAR, FAR)
+        panel(
+            left, "The path", ("θ: where the generator is", *axis), ("ψ: the critic's slope", *axis)
+        )
+        self.grid = np.stack(np.meshgrid(*2 * [np.linspace(-1.8, 1.8, 10)]), -1).reshape(-1, 2)
+        self.arrows = moving(
+            left.quiver(*self.grid.T, *0 * self.grid.T, color="#8c8c8c", width=0.005)
+        )
+        left.plot(0, 0, "+", color="black", markersize=14, markeredgewidth=2)
+        self.path = curve(left, "mixture", marker=".", markersize=4, linewidth=1)
+        self.end = dot(left, "highlight", 9)
+        left.plot(*START, "o", color="black", markersize=7)
+        plots.label(left, START[0] + 0.1, START[1] + 0.1, "start", "black", ha="left")
+
+        panel(middle, "Both numbers", ("update", 0, UPDATES), ("", *axis))
+        middle.axhline(0, color="#8c8c8c", linewidth=1)
+        self.theta, self.psi = curve(middle, "generated"), curve(middle, "critic")
+        key(middle, 0.98, 0.98, {"θ": "generated", "ψ": "critic"})
+
+        panel(
+            right,
+            "Eigenvalues of one update",
+            ("real part", -1.25, 1.25),
+            ("imaginary part", -1.25, 1.25),
+            aspect="equal",
+        )
+        turn = np.linspace(0, 2 * np.pi, 200)
+        right.plot(np.cos(turn), np.sin(turn), color="#8c8c8c", linewidth=1)
+        plots.label(right, 0, 0, "inside: it\nconverges", va="center")
+        self.values = dot(right, "highlight", 9)
+
+    def update(self, objective, order, rate, r1):
+        flow = dirac_flow(*self.grid.T, objective, r1)
+        self.arrows.set_UVC(*flow / np.maximum(np.linalg.norm(flow, axis=0), 1e-9))
+        path = dirac_path(objective, order, rate, r1)
+        self.path.move(*path.T)
+        self.end.move(*path[-1])
+        for line, numbers in zip((self.theta, self.psi), path.T, strict=True):
+            line.move(np.arange(len(path)), numbers)
+        of_flow = np.linalg.eigvals(dirac_jacobian(objective, r1))
+        of_update = np.linalg.eigvals(dirac_update(objective, order, rate, r1))
+        self.values.move(of_update.real, of_update.imag)
+        size = np.abs(of_update).max()
+        gone = len(path) <= UPDATES
+        return {
+            "eigenvalues of the flow": pair_text(of_flow),
+            "of one update": pair_text(of_update),
+            "size of the larger": f"{size:.4f}",
+            "distance from the goal": f"left the picture after {len(path) - 1} updates"
+            if gone
+            else f"{np.hypot(*path[-1]):.3f}",
+        }
+
+
+def dirac_flow(theta, psi, objective, r1=0.0):
+    """Minus the gradient of each player's loss in its own number: theta's, psi's, ``(2, ...)``."""
+    logit = psi * theta  # on the generated point; on the real one, 0, it is 0 and has no slope
+    critic = 1.0 if objective == WGAN else expit(logit)
+    generator = {WGAN: 1.0, MINIMAX: critic, NON_SATURATING: expit(-logit)}[objective]
+    return np.stack([psi * generator, -theta * critic - r1 * psi])
+
+
+def dirac_jacobian(objective, r1=0.0):
+    """The Jacobian ``(2, 2)`` of `dirac_flow` at the goal, 0, 0; rows and columns: theta, psi."""
+    push = 1.0 if objective == WGAN else 0.5
+    return np.array([[0.0, push], [-push, -r1]])
+
+
+def dirac_update(objective, order, rate, r1=0.0):
+    """The matrix ``(2, 2)`` by which one update near the goal multiplies (theta, psi)."""
+    generator, critic = (rate * np.diag(who) @ dirac_jacobian(objective, r1) for who in np.eye(2))
+    one = np.eye(2)
+    return one + generator + critic if order == SIMULTANEOUS else (one + generator) @ (one + critic)
+
+
+def dirac_path(objective, order, rate, r1=0.0, start=START, updates=UPDATES):
+    """(theta, psi) before and after each update, ``(n, 2)``; it ends early where it runs away."""
+    path = [start]
+    for _ in range(updates):
+        theta, psi = path[-1]
+        if max(abs(theta), abs(psi)) > RUN_AWAY:
+            break
+        new_psi = psi + rate * dirac_flow(theta, psi, objective, r1)[1]
+        seen = psi if order == SIMULTANEOUS else new_psi
+        path.append((theta + rate * dirac_flow(theta, seen, objective, r1)[0], new_psi))
+    return np.array(path)
+
+
+def pair_text(values):
+    """Two eigenvalues as text: ``-0.250 ± 0.433i``, or two real numbers."""
+    first, second = sorted(values, key=lambda value: value.real)
+    if abs(first.imag) > 1e-9:
+        return f"{first.real:.3f} ± {abs(first.imag):.3f}i".replace("-", "−")
+    return f"{first.real:.3f}, {second.real:.3f}".replace("-", "−")
 
 
 # Exercises

@@ -35,6 +35,11 @@ class ClippedCritic(Scene):
         "on logarithmic scales, with a dot for the box chosen and a line at slope 1."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({"clip": 0.126}, {"clip": 0.126, "width": 128}),
+        {},
+        tuple({"clip": 0.126, "shift": shift} for shift in (-2.0, -0.5, 3.0)),
+    )
 
     def controls(self):
         return {

@@ -7,6 +7,7 @@ import tensorflow as tf
 from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import WGANGP, penalties
+from genlib.gans.wgan import clip_weights
 from genlib.plots import COLORS
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, key, panel
@@ -30,6 +31,12 @@ class GradientPenalty(Scene):
         "slope, rises in a straight line with the distance; a dotted line marks 1."
     )
     size = (9.8, 3.7)
+    reveals = (
+        {},
+        {"weight": 10.0},
+        ({"weight": 0.1}, {"weight": 0.1, "distance": FARTHEST}),
+        {"distance": 0.0},
+    )
 
     def controls(self):
         return {
@@ -86,6 +93,24 @@ def objective(slope, weight, distance):
 def best_slope(weight, distance):
     """Where `objective` is highest."""
     return 1 + distance / (2 * weight)
+
+
+# The failure that the lecture opens with
+
+
+class Boxed(WGANGP):
+    """WGAN-GP with its penalty taken away, and WGAN's box of half side ``clip`` in its place.
+
+    All else is that of `WGANGP`: so two trainings differ in how the critic's slope is held alone.
+    """
+
+    def __init__(self, generator, critic, clip=0.01, **options):
+        super().__init__(generator, critic, **options | {"penalty_weight": 0.0})
+        self.clip = clip
+
+    def after_critic_step(self, real, fake):
+        """Clip every weight to the box."""
+        clip_weights(self.critic, self.clip)
 
 
 # Exercises

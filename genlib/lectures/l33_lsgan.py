@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
-from genlib.gans import LSGAN
+from genlib.gans import GAN, LSGAN
 from genlib.gans.lsgan import CODINGS
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
@@ -17,6 +17,8 @@ from genlib.widgets.artists import curve, density, dot, panel, words
 
 XS = np.linspace(-14, 14, 1401)
 SHIFTS = np.linspace(0, 6, 61)
+
+_PRACTICE = {"a": 0.0, "b": 1.0, "c": 1.0}  # the authors' choice of targets
 
 
 @scene("least_squares")
@@ -32,6 +34,11 @@ class LeastSquares(Scene):
         "divergence of P and Q, dashed; they are one curve only for some targets."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({}, {"c": 1.0}, {"b": 1.5}),
+        (_PRACTICE, _PRACTICE | {"shift": 0.0}, _PRACTICE | {"c": 0.0}),
+        _PRACTICE | {"shift": 6.0},
+    )
 
     def controls(self):
         a, b, c = CODINGS["pearson"]
@@ -90,6 +97,38 @@ class LeastSquares(Scene):
             "∫ (p − q)² / (p + q)": self.divergence[row],
             "b − c = 1 and b − a = 2": "yes" if (b - c, b - a) == (1, 2) else "no",
         }
+
+
+# One half of the loss at a time
+
+
+class CriticAlone(LSGAN):
+    """Squares, targets 0 and 1, for the critic; the generator's loss is `GAN`'s.
+
+    The logit is ``4 D - 2``: near D = 1/2 the logarithms of it are the squares of D, times 4, up to
+    third order and a constant.
+    """
+
+    def generator_loss(self, real, fake):
+        return tf.reduce_mean(tf.nn.softplus(2 - 4 * self.critic(fake, training=True)))
+
+
+class GeneratorAlone(GAN):
+    """`GAN`'s critic; the generator pays half the square of the logit's distance from 1."""
+
+    def generator_loss(self, real, fake):
+        return tf.reduce_mean((self.critic(fake, training=True) - 1) ** 2) / 2
+
+
+class SquaresOfASigmoid(GAN):
+    """Squares, targets 0 and 1, of the belief, the sigmoid; the generator's loss is `GAN`'s.
+
+    Unlike those of the plain output, they go flat where the critic is sure.
+    """
+
+    def critic_loss(self, real, fake):
+        on_real, on_fake = (tf.sigmoid(self.critic(x, training=True)) for x in (real, fake))
+        return (tf.reduce_mean((on_real - 1) ** 2) + tf.reduce_mean(on_fake**2)) / 2
 
 
 # Exercises

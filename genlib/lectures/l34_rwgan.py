@@ -1,15 +1,130 @@
-"""Lecture 34: the relaxed Wasserstein GAN."""
+"""Lecture 34: the relaxed Wasserstein GAN, and the Sinkhorn divergence."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 from scipy.special import ndtri
 
-from genlib import plots
+from genlib import experiments, plots, validate
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import costs, samples
+from genlib.gans import WGAN
+from genlib.gans.base import AdversarialModel
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
+
+# The paper's algorithm, and transport by a solver in the critic's place
+
+
+class ClippedRWGAN(WGAN):
+    """The paper's algorithm as this course reads it: WGAN's game, in a box that phi shapes.
+
+    A weight w may go as far as phi's slope at 1 + w stays within ``clip`` of its slope at 1: for
+    "squared", phi = t^2 / 2, that is WGAN's ``[-c, c]``; for "kl", phi = t log t,
+    ``[e^-c - 1, e^c - 1]``. Trained for `steps` as `experiments.preset` has it for RWGAN on the
+    ring, so that a run of the one differs from one of the other in the game alone.
+    """
+
+    steps = 800
+
+    def __init__(self, generator, critic, phi="kl", clip=0.3, **options):
+        like = experiments.preset("rwgan", "ring")
+        super().__init__(generator, critic, clip, **(like.options | options))
+        self.rate = like.rate
+        self.box = {"squared": (-clip, clip), "kl": (np.expm1(-clip), np.expm1(clip))}[
+            validate.choice("phi", phi, ("squared", "kl"))
+        ]
+
+    def after_critic_step(self, real, fake):
+        """Clip every weight to the box."""
+        for weight in self.critic.trainable_variables:
+            weight.assign(tf.clip_by_value(weight.value, *self.box))
+
+    def compile(self, *optimizers, **options):
+        """Compile as any model; without optimizers, with those of RWGAN's preset."""
+        rates = [
+            keras.optimizers.schedules.CosineDecay(self.rate, self.steps * updates, alpha=0.05)
+            for updates in (1, self.critic_steps)
+        ]
+        optimizers = optimizers or [keras.optimizers.Adam(r, 0.5, 0.99) for r in rates]
+        super().compile(*optimizers, **options)
+
+
+class SinkhornGAN(AdversarialModel):
+    """A generator that goes down the squared cost of entropic transport, solved on each batch.
+
+    ``debiased`` takes away half the batch's cost to itself: the Sinkhorn divergence (Feydy et al.
+    2019; the real batch's cost to itself has no gradient). ``rounds`` of Sinkhorn's updates.
+    """
+
+    critic_kind = None
+    couples_batch = True
+    log_names = ("generator_loss",)
+
+    def __init__(self, generator, regularisation=0.03, debiased=True, rounds=10, **options):
+        super().__init__(generator, **options)
+        self.regularisation = validate.positive("regularisation", regularisation)
+        self.debiased, self.rounds = debiased, validate.count("rounds", rounds)
+
+    def critic_loss(self, real, fake):
+        """There is no critic: 0."""
+        return tf.constant(0.0)
+
+    def generator_loss(self, real, fake):
+        """The mean cost of the plan, held fixed: at the best plan, the gradient of OT."""
+        value = self.moved(real, fake)
+        return value - self.moved(fake, fake) / 2 if self.debiased else value
+
+    def moved(self, x, y):
+        """The mean squared distance that the plan moves ``x`` (n, d) to ``y`` (n, d)."""
+        matrix = costs.squared_euclidean(x, y)
+        cost = tf.stop_gradient(matrix) / self.regularisation
+        f = g = tf.zeros_like(cost[0])
+        for _ in range(self.rounds):  # f and g are up to a constant, which the softmax drops
+            f = -tf.reduce_logsumexp(g - cost, 1)
+            g = -tf.reduce_logsumexp(f[:, None] - cost, 0)
+        plan = tf.nn.softmax(f[:, None] - cost, 0)  # a column sums to 1
+        return tf.reduce_mean(tf.reduce_sum(tf.stop_gradient(plan) * matrix, 0))
+
+
+class OrderedGAN(AdversarialModel):
+    """A generator of numbers that goes down ``cost(x, y)``, of arrays, at the cheapest coupling.
+
+    On a line that coupling keeps the order, for every convex and every Bregman cost: no critic.
+    """
+
+    critic_kind = None
+    couples_batch = True
+    log_names = ("generator_loss",)
+
+    def __init__(self, generator, cost, **options):
+        super().__init__(generator, **options)
+        self.cost = cost
+
+    def critic_loss(self, real, fake):
+        """There is no critic: 0."""
+        return tf.constant(0.0)
+
+    def generator_loss(self, real, fake):
+        """The mean cost of the samples (n, 1) in order."""
+        return tf.reduce_mean(self.cost(tf.sort(real, axis=0), tf.sort(fake, axis=0)))
+
+
+def begin_again(model, generator):
+    """Give a trained ``model`` another ``generator``'s weights and fresh optimizers; it stays
+    compiled."""
+    model.generator.set_weights(generator.get_weights())
+    for variable in model.optimizer.variables:
+        variable.assign(tf.zeros_like(variable.value))
+
+
+def even_ring(centers, scale, n=48):
+    """``n`` points for each mode of the ring, spread evenly over a Gaussian disc: no noise."""
+    level, turn = (np.arange(n) + 0.5) / n, np.arange(n) * np.pi * (3 - np.sqrt(5))
+    disc = np.sqrt(-2 * np.log(1 - level))[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1)
+    return np.concatenate([c + scale * disc for c in centers]).astype(np.float32)
+
 
 # Explorer: bregman_cost
 
@@ -41,6 +156,11 @@ class BregmanCost(Scene):
         "to the place it is pulled to."
     )
     size = (9.8, 3.8)
+    reveals = (
+        ({"phi": "x²"}, {}, {"phi": "-log x"}),
+        tuple({"phi": "-log x", "place": place} for place in (4.0, 1.5, 0.8)),
+        ({"eps": 0.01}, {}, {"eps": 1.0}, {"eps": 10.0}),
+    )
 
     def controls(self):
         return {

@@ -29,6 +29,11 @@ class MomentMatching(Scene):
         "matching reads, the chosen one in full green; black ticks mark what U = V tied would read."
     )
     size = (9.8, 3.9)
+    reveals = (
+        ({"matching": MATCHINGS[1]}, {"matching": MATCHINGS[1], "across": 1.4}),
+        tuple({"matching": matching, "move": 1.0} for matching in MATCHINGS[:2]),
+        ({}, {"up": 0.6}, {"across": 1.4}),
+    )
 
     def controls(self):
         return {

@@ -57,6 +57,13 @@ class KernelPull(Scene):
         "set the bandwidth of the kernel, and the location and the width of Q."
     )
     size = (10.2, 4.0)
+    reveals = (
+        ({}, {"bandwidth": 1.0}, {"bandwidth": 2.5}),
+        tuple(
+            {"bandwidth": 25.0} | where for where in ({"shift": 0.0}, {"shift": 0.0, "spread": 4.0})
+        ),
+        ({"bandwidth": 1.0, "family": "five"}, {"bandwidth": 4.0}),
+    )
 
     def controls(self):
         return {

@@ -93,6 +93,11 @@ class LearnedScale(Scene):
         "at that distance against the scale, on logarithmic axes, with a dot."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({}, {"scale": 0.001}),
+        {"scale": 100.0},
+        ({"kernel": list(KERNELS)[0]}, {}, {"kernel": list(KERNELS)[-1]}),
+    )
 
     def controls(self):
         return {

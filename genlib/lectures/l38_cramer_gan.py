@@ -50,6 +50,11 @@ class CramerSurrogate(Scene):
         "dots at the location chosen and a dotted line at the location of P."
     )
     size = (9.8, 3.7)
+    reveals = (
+        {},
+        tuple({"data": 3.0, "scale": 0.1, "place": place} for place in (0.5, 1.5, 3.0)),
+        ({"data": 0.0}, {"data": 0.0, "place": 0.0}),
+    )
 
     def controls(self):
         return {

@@ -33,6 +33,12 @@ class MultiplierPath(Scene):
         "with a dotted line at half of F."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({"rho": 0.001}, {}),
+        {"distance": 4.0},
+        {"place": 2.0},
+        ({"sign": UP}, {"sign": UP, "distance": 4.0}),
+    )
 
     def controls(self):
         return {
@@ -102,6 +108,77 @@ def path(rho, distance, second_moment, sign):
         slopes.append(slope)
         multipliers.append(multiplier)
     return np.array(slopes), np.array(multipliers)
+
+
+# Width beside quality
+
+SCALE, RADIUS = 0.1, 0.3  # a mode of the ring, and how near a sample of high quality is
+
+
+def narrowed(width):
+    """What perfect modes of another width would score on the ring: (quality, F), exact.
+
+    ``width`` is the standard deviation of a mode per axis, in units of the data; all else is the
+    ring's. Its modes lie so far apart that the integral over one, along the radius, is all of F.
+    """
+    r = np.linspace(0, 12 * max(width, SCALE), 20_001)
+    p, q = (r / s**2 * np.exp(-(r**2) / (2 * s**2)) for s in (SCALE, width))
+    terms = np.divide((p - q) ** 2, p + q, out=np.zeros_like(p), where=p + q > 0)
+    return 1 - np.exp(-(RADIUS**2) / (2 * width**2)), np.sqrt(2 * np.trapezoid(terms, r))
+
+
+def repaired(points, centers, how, seed=0):
+    """Change generated points ``(n, 2)`` within `RADIUS` of a mode, and no others.
+
+    ``how``: "wider" adds round noise until the mean square deviation is the ring's; "true" puts
+    true samples of the same modes in their place, so that each mode keeps its share.
+    """
+    near = np.linalg.norm(points[:, None] - centers, axis=2)
+    mode, inside = near.argmin(1), near.min(1) <= RADIUS
+    offsets = points[inside] - centers[mode[inside]]
+    noise = np.random.default_rng(seed).normal(size=offsets.shape)
+    if how == "wider":
+        offsets = offsets + noise * np.sqrt(max(0.0, SCALE**2 - np.mean(offsets**2)))
+    else:
+        offsets = SCALE * noise
+    changed = points.copy()
+    changed[inside] = centers[mode[inside]] + offsets
+    return changed
+
+
+def counted(x, y, side=0.1):
+    """Return F of points ``(n, 2)`` and ``(n, 2)`` in [-2, 2]^2, counted in squares, and its null.
+
+    The null is what two samples of one density would give by chance alone, about
+    ``sqrt(2 K / n)`` for K squares that hold a point of either.
+    """
+    edges = np.linspace(-2, 2, round(4 / side) + 1)
+    p, q = (np.histogram2d(*z.T, bins=edges)[0] / len(z) for z in (x, y))
+    terms = np.divide((p - q) ** 2, p + q, out=np.zeros_like(p), where=p + q > 0)
+    return np.sqrt(2 * terms.sum()), np.sqrt(2 * np.count_nonzero(p + q) / len(x))
+
+
+# The game in a box
+
+
+def pull_and_slopes(t, step=1e-4):
+    """For N(0, 1) and N(t, 1): the generator's pull at the best critic, F's slope, the rest.
+
+    The pull is what descent on ``-E_Q f`` gains per unit of t while f stands still. The rest is
+    what the constraint ``Omega = 1``, which also moves with Q, takes off: ``F/2 dOmega/dt``.
+    """
+    x = np.linspace(-14, t + 14, 40_001)
+    p, q = normal(x, 0, 1), normal(x, t, 1)
+    f = witness.fisher(x, p, q)
+    moved = [normal(x, t + side, 1) for side in (step, -step)]
+    dq = (moved[0] - moved[1]) / (2 * step)
+    values = [witness.gap(witness.fisher(x, p, m), x, p, m) for m in moved]
+    value = witness.gap(f, x, p, q)
+    return (
+        float(-np.trapezoid(q * np.gradient(f, x), x)),
+        float((values[0] - values[1]) / (2 * step)),
+        float(value / 2 * np.trapezoid(dq * f**2, x) / 2),
+    )
 
 
 # Exercises

@@ -3,9 +3,11 @@
 import numpy as np
 import tensorflow as tf
 
-from genlib import plots
+from genlib import data, experiments, plots
 from genlib.check import Choice, Function, Number, exercise
+from genlib.gans import EBGAN
 from genlib.gans.ebgan import pull_away
+from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, panel, words
@@ -29,6 +31,14 @@ class EnergyMargin(Scene):
         "angle chosen and a dotted line at the least value that codes in the plane allow."
     )
     size = (9.8, 3.7)
+    reveals = (
+        ({"shift": 0.0, "margin": 1.2}, {"shift": 0.0, "margin": 1.1}),
+        {},
+        (
+            *({"codes": 2, "angle": angle} for angle in (90, 0, 180)),
+            {"codes": 8, "angle": 45},
+        ),
+    )
 
     def controls(self):
         return {
@@ -106,6 +116,72 @@ class EnergyMargin(Scene):
 def energy(x):
     """How far x is from the nearer mode: the error of an autoencoder with a code of one bit."""
     return np.min(np.abs(np.asarray(x)[..., None] - np.array(MODES)), -1)
+
+
+# Over seeds
+
+
+class MovableMargin(EBGAN):
+    """EBGAN whose margin is a variable: one compiled graph serves every margin."""
+
+    def __init__(self, generator, critic, margin=10.0, **options):
+        super().__init__(generator, critic, margin, **options)
+        self.margin = self.add_state("margin", margin)
+
+
+def over_seeds(make, look, points, steps, seeds=5):
+    """Return ``look(model)`` for each seed, after ``steps`` steps on ``points`` ``(n, ...)``.
+
+    ``make(seed)`` gives a compiled model; all differ in their variables alone, so the first one's
+    compiled graph trains them all, one after the other.
+    """
+    model, seen = make(0), []
+    for seed in range(seeds):
+        if seed:
+            for held, new in zip(model.state, make(seed).state, strict=True):
+                held.assign(new)
+        model.fit(points, batch_size=128, steps_per_epoch=steps, verbose=0)
+        seen.append(look(model))
+    return seen
+
+
+def ring_scores(model):
+    """2,500 samples of a model trained on the ring, and what they score, by name."""
+    made = model.sample(experiments.SAMPLES, seed=1).numpy()
+    found = zip(
+        ("modes", "quality", "distance"), experiments.score_points(made, "ring"), strict=True
+    )
+    return {"made": made, "width": experiments.mode_width(made, "ring"), **dict(found)}
+
+
+def seed_row(found, alt):
+    """Show a panel for each of some `ring_scores`: the samples over the ring's modes."""
+    centers, edge = data.mode_centers(data.toy("ring")), 2.2
+    fig, axes = plots.figure(1, len(found), size=(10, 2.6))
+    for seed, (ax, score) in enumerate(zip(axes, found, strict=True)):
+        plots.samples(ax, np.clip(score["made"][:600], -edge, edge), "generated", size=4)
+        ax.plot(*centers.T, "o", color=COLORS["real"], markersize=5)
+        title = f"seed {seed}: {score['modes']} of 8"
+        ax.set(title=title, xlim=(-edge, edge), ylim=(-edge, edge))
+    plots.label(axes[0], -2.1, 1.75, "real modes", "real", ha="left")
+    plots.label(axes[0], -2.1, -2.1, "generated", "generated", ha="left")
+    plots.show(fig, alt)
+
+
+# The game in a box
+
+
+def pull(t, blur, margin=1.0):
+    """For N(0, 1) and N(t, 1): (the mean pull, the share of samples that feel any), a quadrature.
+
+    The best energy is a step from 0 to the margin at t/2; here it rises within about ``blur``, as a
+    logistic curve. A sample feels it where its slope is above a thousandth of the steepest.
+    """
+    x = np.linspace(t - 12, t + 12, 400_001)
+    rise = np.tanh((x - t / 2) / (2 * blur))
+    slope = margin * (1 - rise**2) / (4 * blur)
+    q, felt = normal(x, t, 1), slope > slope.max() / 1000
+    return float(np.trapezoid(q * slope, x)), float(np.trapezoid(q * felt, x))
 
 
 # Exercises

@@ -1,10 +1,12 @@
 """Lecture 41: BEGAN."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from genlib import experiments
 from genlib.check import Choice, Function, Number, exercise
+from genlib.divergences import gaussian
 from genlib.gans import BEGAN
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, key, panel
@@ -25,6 +27,12 @@ class Balance(Scene):
         "and 1. Sliders set gamma, the rate of k and how strong the generator is."
     )
     size = (9.4, 3.8)
+    reveals = (
+        ({"gamma": 0.3}, {"gamma": 1.0}),
+        {"rate": 0.001},
+        ({"gamma": 1.0, "strength": 4.0}, {"strength": 0.2}),
+        {"gamma": 1.0},
+    )
 
     def controls(self):
         return {
@@ -72,6 +80,35 @@ def simulate(gamma, rate, strength):
         f += 0.02 * (weight - strength * f)
         weight = min(max(weight + rate * (gamma * r - f), 0.0), 1.0)
     return real, fake, k
+
+
+# Is the goal in balance?
+
+DEVIATIONS = 1.0, 0.3  # of the real Gaussian in the plane
+
+
+def start_at_goal(gamma, seed):
+    """A BEGAN whose generator already makes the data: N(0, diag(1, 0.3)^2), a linear layer."""
+    generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    generator.set_weights([np.diag(DEVIATIONS), np.zeros(2)])
+    critic = experiments.default_networks("began", (2,), seed=seed)[1]
+    model = BEGAN(generator, critic, gamma=gamma, k_rate=1.0, seed=seed)
+    model.compile(*(keras.optimizers.Adam(1e-3, 0.0, 0.99) for _ in range(2)), jit_compile=False)
+    return model
+
+
+def goal_data(n=20_000):
+    """Real points ``(n, 2)`` for `start_at_goal`."""
+    return (np.random.default_rng(0).normal(size=(n, 2)) * DEVIATIONS).astype(np.float32)
+
+
+def kl_to_goal(model):
+    """How far the generator went: KL(Q || P) in nats, its two deviations, the mean k."""
+    kernel, bias = (np.float64(w) for w in model.generator.get_weights())
+    cov, goal = kernel.T @ kernel, np.diag(np.square(DEVIATIONS))
+    away = float(gaussian.kl(bias, cov, np.zeros(2), goal))
+    flat, wide = np.sqrt(np.linalg.eigvalsh(cov))
+    return {"kl": away, "wide": wide, "flat": flat, "k": np.mean(model.step_losses["k"])}
 
 
 # Exercises

@@ -27,6 +27,11 @@ class MarginPath(Scene):
         "the epochs in which all three hold and the margin moves."
     )
     size = (9.8, 3.8)
+    reveals = (
+        {"noise": 0.0, "jump": 40},
+        ({}, {"noise": 0.6}),
+        {"noise": 0.0, "floor": 0.0},
+    )
 
     def controls(self):
         return {

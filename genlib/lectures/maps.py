@@ -13,7 +13,7 @@ from genlib import plots
 from genlib.lectures import PLAN, SLUGS, START, THEMES, is_open, open_slugs
 from genlib.plots import COLORS
 
-PALE = "#b3b3b3"
+PALE = "#767676"
 
 
 def show_map() -> None:
@@ -86,7 +86,7 @@ def _station(ax, x, y, slug, name):
             color="black" if stands else PALE, zorder=4)  # fmt: skip
     name = textwrap.fill(name, 13, break_long_words=False)
     ax.text(x, y - 0.24, name, ha="center", va="top", fontsize=9, linespacing=1.0,
-            color="black" if stands else "#8c8c8c",
+            color="black" if stands else PALE,
             fontweight="bold" if stands else "normal")  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def _key(ax, x, y):
     for shift, stands, text in ((0, True, "open"), (1.1, False, "planned")):
         _dot(ax, x + shift, y, stands, size=160)
         ax.text(x + shift + 0.2, y, text, va="center", fontsize=10,
-                color="black" if stands else "#8c8c8c")  # fmt: skip
+                color="black" if stands else PALE)  # fmt: skip
 
 
 # The kinds of model
@@ -126,9 +126,9 @@ _PAIR = {"z": (0.5, 0), "x": (1.5, 0)}
 
 FAMILIES = (
     Family("Mixture model", True, "exact", "the cluster", "likelihood, by EM",
-           "04_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
+           "03_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
     Family("Probabilistic PCA", True, "exact", "a few coordinates", "likelihood, closed form",
-           "04_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
+           "03_clustering_and_dimension_reduction", _PAIR, ("z>x",)),
     Family("Hidden Markov model", True, "exact", "a state at each step", "likelihood, by EM", "",
            _STATES | _EMITTED, ("z1>z2", "z2>z3", "z1>x1", "z2>x2", "z3>x3")),
     Family("Autoregressive model", True, "exact", "", "likelihood, by gradient",
@@ -192,9 +192,9 @@ def draw_families():
         _mark(ax, columns["density"], y, {"exact": 1.0, "bound": 0.5, "none": 0.0}[family.density])
         for key, text in (("latent", family.latent or "none"), ("training", family.training)):
             ax.text(columns[key], y, text, va="center", fontsize=9.5,
-                    color="black" if text != "none" else "#8c8c8c")  # fmt: skip
+                    color="black" if text != "none" else PALE)  # fmt: skip
         ax.text(columns["lecture"], y, family.slug[:2] or "–", ha="center", va="center",
-                fontsize=10, color="black" if is_open(family.slug) else "#8c8c8c")  # fmt: skip
+                fontsize=10, color="black" if is_open(family.slug) else PALE)  # fmt: skip
         y -= 0.92
     ax.set(xlim=(-1.9, 12.4), ylim=(y - 0.35, 1.15))
     for x, share, text in ((2.6, 1.0, "yes"), (3.5, 0.5, "a bound"), (4.9, 0.0, "no")):

@@ -88,7 +88,7 @@ class Words(Text):
 
 def words(ax, role: str, text: str = "", **style) -> Words:
     """Return a text in the manner of ``plots.label`` for ``move(x, y)``; dear, 0.2 ms a letter."""
-    style = plots.LABEL | {"color": COLORS.get(role, role), "clip_on": False} | style
+    style = plots.LABEL | {"color": plots.ink(role), "clip_on": False} | style
     return moving(ax.add_artist(Words(0, 0, text, **style)))
 
 

@@ -7,6 +7,7 @@ A new explorer is one class in its lecture's module, ``genlib/lectures/lNN_slug.
         title = "A Gaussian"
         alt = "The density of a Gaussian; sliders move its mean and its scale."
         size = (6.4, 3.6)  # inches, 100 pixels each
+        reveals = ({"scale": 0.3},)  # where the answer to its first prompt is seen
 
         def controls(self):
             return {
@@ -74,6 +75,9 @@ class Scene:
     title: str
     alt: str  # one sentence for those who do not see the picture
     size: tuple[float, float] = (9.2, 3.8)  # inches, 100 pixels each
+    #: For each numbered prompt under the explorer: the settings that show its answer, several to
+    #: step through, or None. What is left out stands as ``controls`` made it: ``{}`` is the start.
+    reveals: tuple[Mapping | tuple[Mapping, ...] | None, ...] = ()
 
     def controls(self) -> dict[str, widgets.Widget]:
         """Return the controls by name: sliders, buttons, dropdowns, checkboxes."""
@@ -208,6 +212,10 @@ class Explorer(Live):
     def _reset_clicked(self, _button) -> None:
         self._or_complain(self.reset)
 
+    def _show_clicked(self, button) -> None:
+        button.description, state = next(self._shows[button])
+        self._or_complain(lambda: self.set(**state))
+
     def _or_complain(self, action) -> None:
         """Run what the learner asked for; an error is told below the picture, not in a log."""
         try:
@@ -247,10 +255,19 @@ class Explorer(Live):
         self._settings.style.description_width = "initial"
         self._settings.layout.width = "min(640px, 80%)"
         self._settings.observe(weakly(self._settings_typed), "value")
-        reset = widgets.Button(description="Reset", layout={"width": "auto"})
-        reset.on_click(weakly(self._reset_clicked))
-        last = widgets.HBox([self._settings, reset])
-        self._go_live(widgets.VBox([title, controls, self.image, self._numbers, last]))
+        last = widgets.HBox([self._settings, _button("Reset", "", self._reset_clicked)])
+        self._shows = {}
+        for number, states in enumerate(self.scene.reveals, 1):
+            if states := (states,) if isinstance(states, Mapping) else states:
+                many = len(states) > 1
+                label = f"Show {number}" + many * f" ({{}}/{len(states)})"
+                tip = f"Set the controls to what answer {number} describes"
+                tip += many * "; press again for the next"
+                steps = [(label.format(i), self.values | s) for i, s in enumerate(states, 1)]
+                button = _button(label.format(0), tip, self._show_clicked)
+                self._shows[button] = itertools.cycle(steps)
+        shows = widgets.HBox(list(self._shows), layout={"flex_flow": "row wrap"})
+        self._go_live(widgets.VBox([title, controls, shows, self.image, self._numbers, last]))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Give a live front end the widget, and any other the picture and its alt text."""
@@ -269,6 +286,12 @@ _TITLE = (
     '<div style="font-size:1.15em;font-weight:600">{}</div><div style="position:absolute;'
     'width:1px;height:1px;overflow:hidden;clip-path:inset(50%)">{}</div>'
 )
+
+
+def _button(description: str, tooltip: str, pressed) -> widgets.Button:
+    button = widgets.Button(description=description, tooltip=tooltip, layout={"width": "auto"})
+    button.on_click(weakly(pressed))
+    return button
 
 
 def _view(ax) -> tuple:

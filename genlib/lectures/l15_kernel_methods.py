@@ -1,4 +1,4 @@
-"""Lecture 06: kernel methods."""
+"""Lecture 15: kernel methods."""
 
 import functools
 
@@ -32,6 +32,15 @@ class Bandwidth(Scene):
         "first rises without end to the left, the second has a peak. A slider sets the bandwidth."
     )
     size = (9.6, 4.0)
+    reveals = (
+        {"bandwidth": 0.0282},
+        ({"n": 10, "bandwidth": 0.631}, {"n": 300, "bandwidth": 0.282}),
+        (
+            {"draw": 3, "bandwidth": 0.282},
+            {"draw": 2, "bandwidth": 0.562},
+            {"n": 300, "draw": 2, "bandwidth": 0.224},
+        ),
+    )
 
     def controls(self):
         return {
@@ -132,6 +141,15 @@ class Embedding(Scene):
         "green. Sliders move Q, set its width and the kernel's bandwidth."
     )
     size = (9.8, 3.9)
+    reveals = (
+        ({"bandwidth": 10.0}, {"bandwidth": 0.1}),
+        ({"kernel": LINEAR, "shift": 1.0}, {"kernel": LINEAR}),
+        tuple(
+            {"shape": shape, "shift": 1.0, "bandwidth": bandwidth}
+            for bandwidth in (10.0, 0.1)
+            for shape in (ONE, TWO)
+        ),
+    )
 
     def controls(self):
         return {
@@ -204,6 +222,11 @@ class Permutation(Scene):
         "points, the bandwidth and the draw."
     )
     size = (9.6, 3.8)
+    reveals = (
+        ({"shift": 0.0, "draw": 5}, {"shift": 0.0, "draw": 6}),
+        ({"draw": 2}, {"draw": 2, "n": MOST}),
+        {"bandwidth": 0.01},
+    )
 
     def controls(self):
         return {
@@ -259,7 +282,7 @@ class Permutation(Scene):
 # Exercises
 
 
-@exercise("06_kernel_methods/1")
+@exercise("15_kernel_methods/1")
 def blurred():
     """The standard deviation of a KDE of bandwidth 1.5 on much data of standard deviation 2."""
     return Number(
@@ -282,7 +305,7 @@ def _unbiased(k_xx, k_yy, k_xy):
     return within_x + within_y - 2 * k_xy.mean()
 
 
-@exercise("06_kernel_methods/2")
+@exercise("15_kernel_methods/2")
 def mmd_from_tables():
     """Write mmd2(k_xx, k_yy, k_xy): the unbiased MMD^2 from three Gram matrices."""
 
@@ -322,7 +345,7 @@ def mmd_from_tables():
     )
 
 
-@exercise("06_kernel_methods/3")
+@exercise("15_kernel_methods/3")
 def p_value():
     """The p-value when 4 of 99 random deals reach the MMD of the samples themselves."""
     return Number(
@@ -341,7 +364,7 @@ def p_value():
     )
 
 
-@exercise("06_kernel_methods/4")
+@exercise("15_kernel_methods/4")
 def blind_kernel():
     """Which kernel cannot tell N(0, 1) from a density of the same mean and variance?"""
     return Choice(

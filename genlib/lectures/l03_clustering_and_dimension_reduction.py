@@ -1,4 +1,4 @@
-"""Lecture 04: clustering and dimension reduction."""
+"""Lecture 03: clustering and dimension reduction."""
 
 import functools
 
@@ -31,6 +31,8 @@ CLOUDS = {
     "stripes": [(120, (0, y), (1.6, 0.2)) for y in (0.8, -0.8)],
 }
 
+_TWO_SMALL = {"cloud": "one large, two small"}
+
 
 @scene("em_steps")
 class EMSteps(Scene):
@@ -44,6 +46,19 @@ class EMSteps(Scene):
         "black with a dot at the current step, the other starts in grey."
     )
     size = (9.6, 4.2)
+    reveals = (
+        tuple(_TWO_SMALL | {"step": step} for step in (6, 15, STEPS)),
+        tuple(_TWO_SMALL | {"step": STEPS, "start": start} for start in (0, 1)),
+        tuple(
+            {"cloud": "stripes", "components": 2, "step": STEPS} | how
+            for how in ({"method": KMEANS}, {"method": EM}, {"method": EM, "start": 1})
+        ),
+        tuple(
+            {"cloud": "equal clusters", "step": STEPS, "start": 2, "method": method}
+            for method in (KMEANS, EM)
+        ),
+        tuple(_TWO_SMALL | {"step": STEPS, "components": k} for k in (3, 4)),
+    )
 
     def controls(self):
         return {
@@ -151,6 +166,7 @@ class PrincipalAxis(Scene):
         "too. A dot marks the current angle."
     )
     size = (9.6, 4.6)
+    reveals = ({"angle": 45}, {"angle": 135})
 
     def controls(self):
         return {
@@ -225,7 +241,7 @@ def along(covariance, angles):
 # Exercises
 
 
-@exercise("04_clustering_and_dimension_reduction/1")
+@exercise("03_clustering_and_dimension_reduction/1")
 def responsibility():
     """The first component's responsibility for x = 1; components N(0, 1), N(3, 1), equal."""
     model = GaussianMixture(2)
@@ -247,7 +263,7 @@ def responsibility():
     )  # fmt: skip
 
 
-@exercise("04_clustering_and_dimension_reduction/2")
+@exercise("03_clustering_and_dimension_reduction/2")
 def m_means():
     """Write m_means(x, r): responsibility-weighted means, (k, d)."""
 
@@ -277,7 +293,7 @@ def m_means():
     )  # fmt: skip
 
 
-@exercise("04_clustering_and_dimension_reduction/3")
+@exercise("03_clustering_and_dimension_reduction/3")
 def noise():
     """The noise of pPCA with two latents on eigenvalues 6, 3, 1.5, 0.9, 0.6."""
     values = np.array([6, 3, 1.5, 0.9, 0.6])
@@ -297,7 +313,7 @@ def noise():
     )  # fmt: skip
 
 
-@exercise("04_clustering_and_dimension_reduction/4")
+@exercise("03_clustering_and_dimension_reduction/4")
 def lonely_component():
     """A likelihood that stands out, and a component that owns one point of a hundred."""
     return Choice(

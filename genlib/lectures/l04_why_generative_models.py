@@ -1,4 +1,4 @@
-"""Lecture 03: why generative models?"""
+"""Lecture 04: why generative models?"""
 
 import ipywidgets as widgets
 import numpy as np
@@ -40,6 +40,13 @@ class GradientEstimators(Scene):
         "current one."
     )
     size = (10, 3.8)
+    reveals = (
+        {"scale": 0.1},
+        ({}, {"baseline": True}),
+        ({}, {"samples": 35, "baseline": True}),
+        {"function": "wave", "scale": 2.0},
+        ({"function": "step"}, {"function": "step", "samples": MOST_SAMPLES}),
+    )
 
     def controls(self):
         return {
@@ -137,7 +144,7 @@ def exact(function, mean, scales, samples=1, baseline=False):
 # Exercises
 
 
-@exercise("03_why_generative_models/1")
+@exercise("04_why_generative_models/1")
 def bayes_rule():
     """P(B | x = 1.5) for A: N(0, 1), 0.9 of the cases, and B: N(2, 1), 0.1 of them."""
     model = GaussianMixture(2)
@@ -158,7 +165,7 @@ def bayes_rule():
     )
 
 
-@exercise("03_why_generative_models/2")
+@exercise("04_why_generative_models/2")
 def score_estimates():
     """Write score_estimates(z, value, theta, sigma): one score-function estimate a sample."""
 
@@ -189,7 +196,7 @@ def score_estimates():
     )  # fmt: skip
 
 
-@exercise("03_why_generative_models/3")
+@exercise("04_why_generative_models/3")
 def reparameterised_spread():
     """The standard deviation of 2 (3 + noise), the slope of (theta + noise)^2 at theta = 3."""
     theta, sigma = 3.0, 1.0
@@ -211,7 +218,7 @@ def reparameterised_spread():
     )
 
 
-@exercise("03_why_generative_models/4")
+@exercise("04_why_generative_models/4")
 def what_a_check_shows():
     """Two statistics that were fitted, and one that was not."""
     return Choice(

@@ -1,4 +1,4 @@
-"""Lecture 05: hierarchical Bayes."""
+"""Lecture 16: hierarchical Bayes."""
 
 import functools
 import logging
@@ -207,6 +207,13 @@ class Pooling(Scene):
         "standard errors; a switch measures the densities per unit of tau or of log tau."
     )
     size = (9.6, 4.2)
+    reveals = (
+        ({"tau": 0.1}, {"tau": 316.0}),
+        {},
+        {"noise": 0.1},
+        {"average": True},
+        ({}, {"unit": UNITS[1]}),
+    )
 
     def controls(self):
         return {
@@ -345,6 +352,11 @@ class Funnel(Scene):
         "it counts as diverged. Sliders set the step size and the start."
     )
     size = (9.8, 4.0)
+    reveals = (
+        ({"step": 0.4}, {"step": 0.4, "start": -3.0}, {"step": 0.05, "start": -3.0}),
+        {"step": 0.05, "start": 2.0},
+        {"form": NON_CENTRED, "step": 1.0, "start": -3.0},
+    )
 
     def controls(self):
         return {
@@ -400,7 +412,7 @@ class Funnel(Scene):
 # Exercises
 
 
-@exercise("05_hierarchical_bayes/1")
+@exercise("16_hierarchical_bayes/1")
 def partial_pooling():
     """The mean of theta_A given mu = 8 and tau = 10, for y = 28 and sigma = 15."""
     # A prior that all but fixes mu, 8 below the origin of y, gives the mean at a known mu.
@@ -422,7 +434,7 @@ def partial_pooling():
     )
 
 
-@exercise("05_hierarchical_bayes/2")
+@exercise("16_hierarchical_bayes/2")
 def shrink():
     """Write shrink(y, sigma, mu, tau): the mean of every theta_j given mu and tau."""
 
@@ -457,7 +469,7 @@ def shrink():
     )
 
 
-@exercise("05_hierarchical_bayes/3")
+@exercise("16_hierarchical_bayes/3")
 def mean_field_width():
     """The width of the mean-field fit to a Gaussian of correlation 0.9, as a share of the true."""
     precision = np.linalg.inv([[1.0, 0.9], [0.9, 1.0]])
@@ -477,7 +489,7 @@ def mean_field_width():
     )
 
 
-@exercise("05_hierarchical_bayes/4")
+@exercise("16_hierarchical_bayes/4")
 def which_form():
     """Which form samples better when each school's standard error is a tenth?"""
     return Choice(

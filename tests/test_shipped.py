@@ -1,0 +1,84 @@
+"""The networks that come with the lectures: their files, and the scores that the pages state."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from genlib import data
+from genlib.lectures import l23_real_nvp, shipped
+from genlib.lectures.shipped import CATALOG, load, nearest, path, read
+
+REAL, _ = data.images("mnist5k", "test")
+
+
+def test_the_files_are_small():
+    sizes = [path(name).stat().st_size for name in CATALOG]
+    assert max(sizes) < 600_000 and sum(sizes) < 4_000_000
+    assert {file.stem for file in path("gan28").parent.iterdir()} == {*CATALOG}
+
+
+def test_an_unknown_name_and_a_damaged_file_are_refused(monkeypatch, tmp_path):
+    with pytest.raises(ValueError, match="name must be one of .*gan28.*pixelcnn28.*vae28"):
+        load("pixelcnn")
+    whole = path("gan28").read_bytes()
+    for damaged in (whole[:1000], whole[:-1] + b"x", b""):
+        (tmp_path / "gan28.npz").write_bytes(damaged)
+        monkeypatch.setattr(shipped, "path", lambda name: tmp_path / f"{name}.npz")
+        with pytest.raises(OSError, match=r"gan28.npz is damaged.*Install genlib again"):
+            load("gan28")
+    monkeypatch.setattr(shipped, "path", lambda name: tmp_path / "missing.npz")
+    with pytest.raises(FileNotFoundError):
+        load("gan28")
+
+
+def test_the_pixelcnn_predicts_and_draws_digits():
+    model, ink = load("pixelcnn28"), (REAL > 0.5).astype(np.float32)
+    assert -np.mean(model.log_prob(ink[:500])) < 66
+    assert read(model.sample(100, seed=1)).confident > 0.45
+
+
+def test_the_vae_bounds_unseen_digits():
+    drawn = np.random.default_rng(0).random(REAL.shape) < REAL
+    model = load("vae28")
+    assert np.mean(model.elbo(drawn.astype(np.float32), samples=3, seed=0)) > -107
+    assert model.active_units(drawn.astype(np.float32)).sum() == 20
+
+
+def test_the_flow_costs_what_its_page_says():
+    levels = np.round(16 * REAL.reshape(-1, 784)) / 16
+    flow = load("flow28")
+    cost = l23_real_nvp.bits_by_pixel(flow, levels)
+    assert cost.shape == levels.shape and cost.mean() < 1.2
+    noise = np.random.default_rng(0).uniform(size=levels.shape)
+    density = flow.log_prob(((16 * levels + noise) / 17).astype(np.float32))
+    assert np.allclose(cost.mean(1), (np.log(17) - density / 784) / np.log(2), atol=1e-3)
+
+
+def test_the_gan_makes_digits_of_all_classes():
+    made = load("gan28")(tf.random.stateless_normal((1000, 32), (0, 1))).numpy()
+    score = read(made)
+    assert score.confident > 0.5 and score.classes == 10
+    assert np.median(nearest(made, made)) > 4  # none is drawn twice
+
+
+def test_the_reader_knows_digits_and_what_is_none():
+    assert read(REAL).confident > 0.93 and read(REAL[..., 0]).classes == 10
+    rng = np.random.default_rng(1)
+    assert read((REAL[:500] + REAL[500:]) / 2).confident < 0.2
+    assert read(rng.random((200, 28, 28, 1))).confident < 0.02
+    shuffled = rng.permuted(REAL.reshape(-1, 784), axis=0).reshape(REAL.shape)
+    assert read(shuffled).confident < 0.02
+    for bad in (np.zeros((3, 8, 8, 1)), 2 * REAL[:2], REAL[:0], np.full((1, 28, 28, 1), np.nan)):
+        with pytest.raises(ValueError):
+            read(bad)
+
+
+def test_nearest_by_hand():
+    a = np.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    assert np.allclose(nearest(a, a), [1, np.sqrt(18), 1])
+    assert np.allclose(nearest(a, a.copy()), 0)
+
+
+def test_what_is_built_is_a_keras_model():
+    assert all(isinstance(entry.build(), keras.Model) for entry in CATALOG.values())

