@@ -413,8 +413,8 @@ def test_rational_quadratic_is_the_librarys(rng):
 
 
 LIBRARYS = {
-    "bell of 1": kernels.rbf(1.0),
-    "bells of 1, 2, 4, 8, 16": kernels.rbf([1.0, 2.0, 4.0, 8.0, 16.0]),
+    "Gaussian of 1": kernels.rbf(1.0),
+    "Gaussians of 1 to 16": kernels.rbf([1.0, 2.0, 4.0, 8.0, 16.0]),
     "rational quadratic": kernels.rational_quadratic([0.1, 1.0, 10.0]),
 }
 
