@@ -8,6 +8,7 @@ import tensorflow as tf
 from genlib import networks
 from genlib.experiments import default_networks
 from genlib.gans import WGANGP, penalties
+from genlib.lectures.l32_wgan_gp import Boxed
 
 
 class ForgetsTheOne(WGANGP):
@@ -96,3 +97,14 @@ def test_unit_linear_critic_on_pictures_pays_no_penalty():
     real, fake = (tf.random.stateless_normal((8, 28, 28, 1), (0, i)) for i in (1, 2))
     gap = tf.reduce_mean(critic(fake)) - tf.reduce_mean(critic(real))
     assert float(model.critic_loss(real, fake)) == pytest.approx(float(gap), abs=1e-4)
+
+
+def test_the_boxed_critic_of_lecture_32_differs_in_how_its_slope_is_held():
+    nets = default_networks("wgan_gp", (2,), seed=0)
+    model = Boxed(*nets, clip=0.02, penalty_weight=5.0, critic_steps=2, seed=0)
+    x = tf.random.stateless_normal((64, 2), (0, 1))
+    model.fit(x, batch_size=16, steps_per_epoch=2, verbose=0)
+    most = max(np.abs(weight.numpy()).max() for weight in model.critic.trainable_variables)
+    assert np.isclose(most, 0.02) and model.penalty_weight == 0
+    gap = np.mean(model.critic(x + 1)) - np.mean(model.critic(x))
+    assert np.isclose(model.critic_loss(x, x + 1), gap, atol=1e-6)

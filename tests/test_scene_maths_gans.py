@@ -27,6 +27,7 @@ from genlib.lectures import l24_semi_supervised as l24
 from genlib.lectures import l30_gan as l30
 from genlib.lectures import l31_wgan as l31
 from genlib.lectures import l32_wgan_gp as l32
+from genlib.lectures import l33_lsgan as l33
 from genlib.lectures import l34_rwgan as l34
 from genlib.lectures import l35_mcgan as l35
 from genlib.lectures import l36_gmmn as l36
@@ -37,6 +38,7 @@ from genlib.lectures import l41_began as l41
 from genlib.lectures import l42_magan as l42
 from genlib.lectures.linear_gaussian import LinearGaussian
 from genlib.lectures.maths import mixture
+from genlib.likelihood import M2
 from genlib.widgets import explore
 
 LEVELS = (np.arange(4000) + 0.5) / 4000
@@ -205,6 +207,46 @@ def test_the_critics_loss_and_its_floor(rng):
     assert l30.jsd(xs, log_p, log_q) == pytest.approx(js, abs=1e-5)
 
 
+def test_half_of_the_least_squares_loss_is_the_logarithms_near_one_half(rng):
+    """4 times the squares, and the logarithms of 4 D - 2, part by less than |D - 1/2|^3."""
+    d = 0.5 + column(0.05 * rng.normal(size=200))
+    echo = critic(lambda x: x)
+    squares = LSGAN(networks.mlp(1, 1, 4), echo, coding="zero_one")
+    half, middle = l33.CriticAlone(networks.mlp(1, 1, 4), echo), np.full_like(d, 0.5)
+
+    def rise(model):
+        return float(model.generator_loss(None, d) - model.generator_loss(None, middle))
+
+    assert rise(half) == pytest.approx(4 * rise(squares), abs=float(np.mean(np.abs(d - 0.5) ** 3)))
+    assert float(half.critic_loss(d, d)) == float(squares.critic_loss(d, d))
+
+
+def test_m2_with_a_sharper_decoder_weighs_its_misfit_alone(rng):
+    def model(kind, **options):
+        nets = networks.mlp((2, 2, 1), 3, 8, seed=1), networks.mlp(7, 4, 8, seed=2)
+        return kind(*nets, networks.mlp(5, (2, 2, 1), 8, seed=3), 2, seed=0, **options)
+
+    x = rng.uniform(size=(6, 2, 2, 1)).astype(np.float32)
+    y = rng.integers(0, 3, 6)
+    m2, tunable = model(M2), model(l24.TunableM2)
+    once = m2.elbo(x, y, seed=4).numpy()
+    np.testing.assert_allclose(tunable.elbo(x, y, seed=4), once, rtol=1e-5)
+    bounds = {1: once}
+    for sharpness in (2, 3):
+        tunable.sharpness = sharpness
+        bounds[sharpness] = tunable.elbo(x, y, seed=4).numpy()
+    misfit = bounds[1] - bounds[2]
+    np.testing.assert_allclose(bounds[2] - bounds[3], misfit, rtol=1e-4)  # linear in the misfit
+    assert misfit.min() > 0
+
+
+def test_slant_of_a_stroke():
+    upright, leaning = np.zeros((2, 1, 5, 5, 1))
+    upright[0, :, 2] = leaning[0, range(5), range(5)] = 1
+    assert l24.slant(upright) == pytest.approx([0]) and l24.slant(leaning) == pytest.approx([2])
+    assert l24.slant(leaning[:, ::-1]) == pytest.approx([-2])
+
+
 def test_no_critic_in_the_box_beats_the_best(rng):
     clip, width, shift = 10 ** rng.uniform(-2, 0), int(rng.integers(8, 129)), rng.uniform(-3, 3)
     xs = np.linspace(-7, 7, 701)
@@ -371,8 +413,8 @@ def test_rational_quadratic_is_the_librarys(rng):
 
 
 LIBRARYS = {
-    "bell of 1": kernels.rbf(1.0),
-    "bells of 1, 2, 4, 8, 16": kernels.rbf([1.0, 2.0, 4.0, 8.0, 16.0]),
+    "Gaussian of 1": kernels.rbf(1.0),
+    "Gaussians of 1 to 16": kernels.rbf([1.0, 2.0, 4.0, 8.0, 16.0]),
     "rational quadratic": kernels.rational_quadratic([0.1, 1.0, 10.0]),
 }
 

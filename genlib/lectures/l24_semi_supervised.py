@@ -1,9 +1,13 @@
 """Lecture 24: learning with few labels."""
 
 import numpy as np
+import tensorflow as tf
 from scipy.special import expit
 
 from genlib.check import Choice, Function, Number, exercise
+from genlib.gaussian import kl_to_standard_normal
+from genlib.likelihood import M2
+from genlib.likelihood.base import fixed
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, moving, panel, strokes
@@ -137,6 +141,39 @@ def border(means):
     across = 12 * across / max(np.linalg.norm(across), 1e-9)
     ends = means.mean(0) + np.array([-1, 1])[:, None] * across
     return ends.T
+
+
+# M2 with settings that move
+
+
+class TunableM2(M2):
+    """`M2` whose ``alpha`` may change with no new compilation, and whose misfit counts more.
+
+    ``sharpness`` multiplies the decoder's log-probability of a picture, in nats, against all else:
+    10 is to the latents what a weight of 1/10 on their KL term is. 1 is M2.
+    """
+
+    def __init__(self, *args, alpha=0.1, sharpness=1.0, **options):
+        super().__init__(*args, alpha=alpha, **options)
+        self.alpha = fixed(self, np.float32(alpha), "alpha")
+        self.sharpness = fixed(self, np.float32(sharpness), "sharpness")
+
+    def bound(self, x, y, noise):
+        flat = tf.reshape(x, (tf.shape(x)[0], -1))
+        code = self.encoder(tf.concat([flat, y], -1))
+        price = kl_to_standard_normal(*tf.split(code, 2, axis=-1)) + np.log(self.classes)
+        return self.sharpness.value * (super().bound(x, y, noise) + price) - price
+
+
+def slant(pictures):
+    """How far the ink of pictures ``(n, h, w, 1)`` leans, ``(n,)``: its covariance of x and y."""
+    ink = np.asarray(pictures, float)[..., 0]
+    rows, columns = np.indices(ink.shape[1:])
+    total = ink.sum((1, 2))
+    row, column = (
+        (ink * side).sum((1, 2), keepdims=True) / total[:, None, None] for side in (rows, columns)
+    )
+    return (ink * (rows - row) * (columns - column)).sum((1, 2)) / total
 
 
 # Exercises

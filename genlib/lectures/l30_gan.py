@@ -224,7 +224,7 @@ class DiracGAN(Scene):
             "eigenvalues of the flow": pair_text(of_flow),
             "of one update": pair_text(of_update),
             "size of the larger": f"{size:.4f}",
-            "distance from the goal": f"left the picture after {len(path) - 1} updates"
+            "distance from the goal": f"beyond {RUN_AWAY:.0f} after {len(path) - 1} updates"
             if gone
             else f"{np.hypot(*path[-1]):.3f}",
         }

@@ -29,7 +29,7 @@ class ClippedCritic(Scene):
 
     title = "The best critic in a box of weights"
     alt = (
-        "Left: the densities of P, two bells in blue, and Q, one bell in vermillion. Middle: two "
+        "Left: the densities of P, two Gaussians in blue, and Q, one in vermillion. Middle: two "
         "critics in green; dashed the best of slope 1, solid the best one whose weights lie in the "
         "box. Right: the steepest slope of the latter against the side of the box, a straight line "
         "on logarithmic scales, with a dot for the box chosen and a line at slope 1."
@@ -169,7 +169,7 @@ def linear_reach():
 def no_sigmoid():
     """Why the critic gives a score."""
     return Choice(
-        right_choice="a sigmoid goes flat",
+        right_choice="a sigmoid caps the gap",
         why="scores within (0, 1) can never differ by more than 1, however far apart the samples "
         "are; and a sample is pulled by the critic's slope, which dies where a sigmoid is sure.",
         wrong={

@@ -3,12 +3,59 @@
 import math
 
 import numpy as np
+import tensorflow as tf
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
+from genlib.divergences.samples import mmd2
+from genlib.gans import MMDGANGP, penalties
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
+
+# A critic that must copy
+
+
+class CopyingMMDGAN(MMDGANGP):
+    """Binkowski's MMD GAN with the term that Li adds: a decoder copies each sample from its code.
+
+    The critic is an autoencoder, its encoder the map to codes; ``copy_weight`` (0: none) times the
+    squared errors, means over the numbers of real and of generated samples, is added to the
+    critic's loss. Both networks fight over the root of the V-statistic, as in Li's form.
+    """
+
+    critic_kind = "autoencoder"
+
+    def __init__(self, generator, critic, copy_weight=8.0, **options):
+        super().__init__(generator, critic, **options)
+        self.encoder, self.copier = critic.get_layer("encoder"), critic.get_layer("decoder")
+        self.copy_weight = copy_weight
+
+    def root(self, real_codes, fake_codes):
+        """The root of the MMD^2 of two batches of codes."""
+        return kernels.safe_sqrt(mmd2(real_codes, fake_codes, self.kernel, unbiased=False))
+
+    def critic_loss(self, real, fake):
+        codes = self.encoder(real, training=True), self.encoder(fake, training=True)
+
+        def witness(x):
+            means = [
+                tf.reduce_mean(self.kernel(self.encoder(x, training=True), c), 1) for c in codes
+            ]
+            return means[0] - means[1]
+
+        alpha = self.random_uniform(tf.shape(real)[:1])
+        penalty = penalties.gradient_penalty(witness, real, fake, alpha)
+        self.log("penalty", penalty)
+        errors = [
+            tf.reduce_mean((self.copier(c, training=True) - x) ** 2)
+            for x, c in zip((real, fake), codes, strict=True)
+        ]
+        return self.penalty_weight * penalty + self.copy_weight * sum(errors) - self.root(*codes)
+
+    def generator_loss(self, real, fake):
+        return self.root(self.encoder(real, training=True), self.encoder(fake, training=True))
+
 
 # Explorer: learned_scale
 
@@ -28,8 +75,8 @@ def rational_quadratic(alphas):
 
 #: Kernels, as sums of Gaussian ones: the weight of each bandwidth.
 KERNELS = {
-    "bell of 1": {1.0: 1.0},
-    "bells of 1, 2, 4, 8, 16": dict.fromkeys((1.0, 2.0, 4.0, 8.0, 16.0), 1.0),
+    "Gaussian of 1": {1.0: 1.0},
+    "Gaussians of 1 to 16": dict.fromkeys((1.0, 2.0, 4.0, 8.0, 16.0), 1.0),
     "rational quadratic": rational_quadratic((0.1, 1.0, 10.0)),
 }
 
@@ -40,10 +87,10 @@ class LearnedScale(Scene):
 
     title = "A critic that scales"
     alt = (
-        "Left: two bells of data, P in blue and Q in vermillion, under a grey bar: how far a "
+        "Left: two Gaussians of data, P in blue and Q in vermillion, under a grey bar: how far a "
         "kernel of bandwidth 1 on the codes reaches in the data. Middle: the root of the MMD of "
-        "the codes against the distance of the bells in the data, with a dot. Right: the pull at "
-        "that distance against the scale, on logarithmic axes, with a dot."
+        "the codes against the distance of the Gaussians in the data, with a dot. Right: the pull "
+        "at that distance against the scale, on logarithmic axes, with a dot."
     )
     size = (9.8, 3.7)
     reveals = (
@@ -56,7 +103,7 @@ class LearnedScale(Scene):
         return {
             "scale": log_slider("scale of the codes", 0.3, -3, 2, 0.1),
             "distance": slider("distance of Q", 2.0, 0.0, 6.0, 0.1),
-            "kernel": choice("kernel", list(KERNELS), "bells of 1, 2, 4, 8, 16"),
+            "kernel": choice("kernel", list(KERNELS), "Gaussians of 1 to 16"),
         }
 
     def stage(self, fig):
@@ -82,12 +129,12 @@ class LearnedScale(Scene):
         self.root.move(distances, root_mmd(scale, distances, kernel))
         value = root_mmd(scale, distance, kernel)
         self.dot.move(distance, value)
-        pull, pulls = (_pull(s, distance, kernel) for s in (scale, scales))
+        here, pulls = (pull(s, distance, kernel) for s in (scale, scales))
         self.pulls.move(scales, np.maximum(pulls, 1e-9))
-        self.here.move(scale, max(pull, 1e-9))
+        self.here.move(scale, max(here, 1e-9))
         return {
             "root of the MMD²": value,
-            "pull (per unit of x)": f"{pull:.6f}",
+            "pull (per unit of x)": f"{here:.6f}",
             "the scale that pulls hardest": f"{scales[pulls.argmax()]:.3g}" if distance else "none",
         }
 
@@ -105,7 +152,7 @@ def root_mmd(scale, distance, kernel):
     return np.sqrt(total)
 
 
-def _pull(scale, distance, kernel, step=1e-3):
+def pull(scale, distance, kernel, step=1e-3):
     """Return the slope of `root_mmd` in the distance, by a central difference."""
     ends = (root_mmd(scale, np.maximum(distance + h, 0), kernel) for h in (step, -step))
     return (next(ends) - next(ends)) / (2 * step)
