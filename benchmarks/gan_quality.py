@@ -197,20 +197,22 @@ def print_table(rows):
         print(f"\n## {name}, {settings}\n")
         print("| variant | seeds | modes | quality % | width | JSD | sliced W1 |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
-        for variant in REGISTRY:
-            found = [r for r in here if r["variant"] == variant]
+        true = [r for r in rows if (r["data"], r["settings"]) == (name, "truth")]
+        for variant in (*REGISTRY, "truth"):
+            found = [r for r in here + true if r["variant"] == variant]
             if found:
                 columns = [spread(found, *column) for column in SHOWN]
                 print(f"| {variant} | {len(found)} | " + " | ".join(columns) + " |")
 
 
 def spread(rows, column, digits, factor=1):
-    """The median and the range; "-" where there is nothing to measure."""
+    """The median and the range; "-" where nothing is to be measured, one number for one seed."""
     values = [factor * row[column] for row in rows]
     if np.isnan(values).any():
         return "-"
     middle, low, high = (f(values) for f in (statistics.median, min, max))
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    reach = f" ({low:.{digits}f} to {high:.{digits}f})" if len(values) > 1 else ""
+    return f"{middle:.{digits}f}{reach}"
 
 
 if __name__ == "__main__":

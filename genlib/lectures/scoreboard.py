@@ -70,7 +70,7 @@ def table(rows, runs, known):
 
 def draw(rows, runs, known, new):
     """The figure: a row for each variant, a pair of panels for each data set."""
-    size = max(6, 1.6 + 2.1 * len(known)), 1.5 + 0.36 * len(rows)
+    size = max(7.5, 1.6 + 2.1 * len(known)), 1.5 + 0.36 * len(rows)
     fig, panels = plots.figure(1, 2 * len(known), size, sharey=True, squeeze=False)
     heights = {variant: -i for i, variant in enumerate(rows)}
     for i, panel in enumerate(panels[0]):
@@ -96,7 +96,8 @@ def draw(rows, runs, known, new):
         panel.grid(axis="y", visible=False)
         if i % 2 == 0:
             panel.set_title(DATA[data])
-    keys = [Line2D([], [], label=style["label"], **style["dot"]) for style in STYLES.values()]
+    seen = [style for name, style in STYLES.items() if any(run["settings"] == name for run in runs)]
+    keys = [Line2D([], [], label=style["label"], **style["dot"]) for style in seen]
     keys.append(Line2D([], [], color=plots.COLORS["real"], linewidth=1.5, label="true samples"))
     fig.legend(handles=keys[::-1], loc="outside lower center", ncols=3, fontsize=10)
     for tick, variant in zip(panels[0, 0].get_yticklabels(), rows, strict=True):
