@@ -165,6 +165,13 @@ class DiracGAN(Scene):
         "beside the unit circle; inside it the path ends at the goal, outside it leaves."
     )
     size = (10.6, 4.0)
+    reveals = (
+        {},
+        tuple({"objective": WGAN, "rate": rate} for rate in (0.2, 0.05)),
+        {"order": ALTERNATING},
+        tuple({"r1": r1} for r1 in (0.5, 1.0, 2.0)),
+        tuple({"objective": name, "order": ALTERNATING} for name in (MINIMAX, NON_SATURATING)),
+    )
 
     def controls(self):
         return {
