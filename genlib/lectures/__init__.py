@@ -96,13 +96,13 @@ PLAN = (
     Lecture("GANs", "33_lsgan", "LSGAN", 40, ("30_gan",)),
     Lecture("GANs", "34_rwgan", "RWGAN", 50, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "35_mcgan", "McGAN", 50, ("31_wgan", "13_integral_probability_metrics")),
-    Lecture("GANs", "36_gmmn", "GMMN", 30, ("30_gan", "15_kernel_methods")),
-    Lecture("GANs", "37_mmd_gan", "MMD GAN", 30, ("36_gmmn", "15_kernel_methods")),
+    Lecture("GANs", "36_gmmn", "GMMN", 45, ("30_gan", "15_kernel_methods")),
+    Lecture("GANs", "37_mmd_gan", "MMD GAN", 45, ("36_gmmn", "15_kernel_methods")),
     Lecture(
         "GANs",
         "38_cramer_gan",
         "Cramér GAN",
-        30,
+        50,
         ("32_wgan_gp", "37_mmd_gan", "14_choosing_a_divergence"),
     ),
     Lecture(
