@@ -33,66 +33,66 @@ THEMES = {
 START = "00_start_here"
 
 PLAN = (
-    Lecture("", START, "Start here", 10),
-    Lecture("Foundations", "01_terminology", "Terminology", 25),
-    Lecture("Foundations", "02_likelihood_vs_pdf", "Likelihood and PDF", 25, ("01_terminology",)),
+    Lecture("", START, "Start here", 20),
+    Lecture("Foundations", "01_terminology", "Terminology", 55),
+    Lecture("Foundations", "02_likelihood_vs_pdf", "Likelihood and PDF", 50, ("01_terminology",)),
     Lecture(
         "Foundations",
         "03_clustering_and_dimension_reduction",
         "Clusters and PCA",
-        35,
+        55,
         ("02_likelihood_vs_pdf",),
     ),
     Lecture(
         "Foundations",
         "04_why_generative_models",
         "Why generate?",
-        35,
+        55,
         ("01_terminology", "03_clustering_and_dimension_reduction"),
     ),
-    Lecture("Divergences", "10_kl", "Kullback-Leibler", 30, ("02_likelihood_vs_pdf",)),
-    Lecture("Divergences", "11_jsd", "Jensen-Shannon", 25, ("10_kl",)),
-    Lecture("Divergences", "12_wasserstein", "Wasserstein", 25, ("10_kl", "11_jsd")),
+    Lecture("Divergences", "10_kl", "Kullback-Leibler", 45, ("02_likelihood_vs_pdf",)),
+    Lecture("Divergences", "11_jsd", "Jensen-Shannon", 40, ("10_kl",)),
+    Lecture("Divergences", "12_wasserstein", "Wasserstein", 45, ("10_kl", "11_jsd")),
     Lecture(
         "Divergences",
         "13_integral_probability_metrics",
         "Integral metrics",
-        30,
+        45,
         ("12_wasserstein", "11_jsd"),
     ),
     Lecture(
         "Divergences",
         "14_choosing_a_divergence",
         "Choosing one",
-        35,
+        50,
         ("13_integral_probability_metrics", "10_kl", "11_jsd", "12_wasserstein"),
     ),
     Lecture(
-        "Without networks", "15_kernel_methods", "Kernels", 50, ("02_likelihood_vs_pdf", "10_kl")
+        "Without networks", "15_kernel_methods", "Kernels", 55, ("02_likelihood_vs_pdf", "10_kl")
     ),
     Lecture(
         "Without networks",
         "16_hierarchical_bayes",
         "Hierarchical Bayes",
-        40,
+        45,
         ("02_likelihood_vs_pdf", "10_kl"),
     ),
-    Lecture("Likelihood models", "20_vae_elbo", "VAE: the bound", 35, ("10_kl",)),
-    Lecture("Likelihood models", "21_vae_images", "VAE on images", 35, ("20_vae_elbo",)),
+    Lecture("Likelihood models", "20_vae_elbo", "VAE: the bound", 50, ("10_kl",)),
+    Lecture("Likelihood models", "21_vae_images", "VAE on images", 45, ("20_vae_elbo",)),
     Lecture(
         "Likelihood models",
         "22_autoregressive",
         "Autoregressive",
-        35,
+        60,
         ("02_likelihood_vs_pdf", "10_kl"),
     ),
     Lecture(
-        "Likelihood models", "23_real_nvp", "Flow: RealNVP", 35, ("02_likelihood_vs_pdf", "10_kl")
+        "Likelihood models", "23_real_nvp", "Flow: RealNVP", 55, ("02_likelihood_vs_pdf", "10_kl")
     ),
     Lecture("Likelihood models", "24_semi_supervised", "Few labels", 50, ("20_vae_elbo",)),
     Lecture("GANs", "30_gan", "GAN", 60, ("11_jsd",)),
     Lecture("GANs", "31_wgan", "WGAN", 45, ("30_gan", "12_wasserstein")),
-    Lecture("GANs", "32_wgan_gp", "WGAN-GP", 30, ("31_wgan", "12_wasserstein")),
+    Lecture("GANs", "32_wgan_gp", "WGAN-GP", 45, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "33_lsgan", "LSGAN", 40, ("30_gan",)),
     Lecture("GANs", "34_rwgan", "RWGAN", 50, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "35_mcgan", "McGAN", 50, ("31_wgan", "13_integral_probability_metrics")),
@@ -106,11 +106,11 @@ PLAN = (
         ("32_wgan_gp", "37_mmd_gan", "14_choosing_a_divergence"),
     ),
     Lecture(
-        "GANs", "39_fisher_gan", "Fisher GAN", 30, ("30_gan", "13_integral_probability_metrics")
+        "GANs", "39_fisher_gan", "Fisher GAN", 50, ("30_gan", "13_integral_probability_metrics")
     ),
-    Lecture("GANs", "40_ebgan", "EBGAN", 30, ("30_gan", "14_choosing_a_divergence")),
-    Lecture("GANs", "41_began", "BEGAN", 30, ("30_gan", "40_ebgan")),
-    Lecture("GANs", "42_magan", "MAGAN", 30, ("40_ebgan",)),
+    Lecture("GANs", "40_ebgan", "EBGAN", 45, ("30_gan", "14_choosing_a_divergence")),
+    Lecture("GANs", "41_began", "BEGAN", 45, ("30_gan", "40_ebgan")),
+    Lecture("GANs", "42_magan", "MAGAN", 40, ("40_ebgan",)),
     Lecture("GANs", "43_gan_lab", "The lab", 30, ("30_gan",)),
     Lecture("GANs", "44_gan_zoo", "The zoo", 30, ("30_gan",)),
     Lecture("GANs", "45_judging_a_generator", "Judging one", 35, ("30_gan", "15_kernel_methods")),
