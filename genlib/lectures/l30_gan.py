@@ -165,6 +165,13 @@ class DiracGAN(Scene):
         "beside the unit circle; inside it the path ends at the goal, outside it leaves."
     )
     size = (10.6, 4.0)
+    reveals = (
+        {},
+        ({"objective": WGAN}, {"objective": WGAN, "rate": 0.05}),
+        {"objective": WGAN, "order": ALTERNATING},
+        tuple({"r1": weight} for weight in (0.5, 1.0, 2.0)),
+        tuple({"objective": name, "order": ALTERNATING} for name in (MINIMAX, NON_SATURATING)),
+    )
 
     def controls(self):
         return {

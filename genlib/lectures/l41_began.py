@@ -108,7 +108,7 @@ def kl_to_goal(model):
     cov, goal = kernel.T @ kernel, np.diag(np.square(DEVIATIONS))
     away = float(gaussian.kl(bias, cov, np.zeros(2), goal))
     flat, wide = np.sqrt(np.linalg.eigvalsh(cov))
-    return {"kl": away, "wide": wide, "flat": flat, "k": np.mean(model.step_losses["k"])}
+    return {"kl": away, "wide": wide, "flat": flat, "k": float(np.mean(model.step_losses["k"]))}
 
 
 # Exercises

@@ -133,7 +133,7 @@ def read(x) -> metrics.DigitScore:
     if x.shape[1:] not in ((28, 28), (28, 28, 1)) or not len(x):
         raise ValueError(f"x must have shape (n, 28, 28, 1), n at least 1; got {x.shape}")
     validate.unit_interval("x", x)
-    label = _reader().predict(x.reshape(-1, 784) > 0.5)
+    label = _reader().predict(np.float32(x.reshape(-1, 784) > 0.5))
     counts = np.bincount(label[label >= 0], minlength=10)
     classes = int(np.sum(counts >= max(1, len(x) / 100)))
     return metrics.DigitScore(float(counts.sum() / len(x)), classes, counts)
@@ -161,7 +161,8 @@ def _reader():
     ]
     labels = np.concatenate([y, np.full(sum(map(len, none)), -1)])
     reader = make_pipeline(PCA(60, random_state=0), SVC(C=10))
-    return reader.fit(np.concatenate([x, *none]) > 0.5, labels)
+    ink = np.concatenate([np.float32(kind > 0.5) for kind in (x, *none)])
+    return reader.fit(ink, labels)
 
 
 def nearest(x, others) -> np.ndarray:
