@@ -90,10 +90,10 @@ PLAN = (
         "Likelihood models", "23_real_nvp", "Flow: RealNVP", 55, ("02_likelihood_vs_pdf", "10_kl")
     ),
     Lecture("Likelihood models", "24_semi_supervised", "Few labels", 50, ("20_vae_elbo",)),
-    Lecture("GANs", "30_gan", "GAN", 60, ("11_jsd",)),
+    Lecture("GANs", "30_gan", "GAN", 65, ("11_jsd",)),
     Lecture("GANs", "31_wgan", "WGAN", 45, ("30_gan", "12_wasserstein")),
     Lecture("GANs", "32_wgan_gp", "WGAN-GP", 45, ("31_wgan", "12_wasserstein")),
-    Lecture("GANs", "33_lsgan", "LSGAN", 40, ("30_gan",)),
+    Lecture("GANs", "33_lsgan", "LSGAN", 45, ("30_gan",)),
     Lecture("GANs", "34_rwgan", "RWGAN", 50, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "35_mcgan", "McGAN", 50, ("31_wgan", "13_integral_probability_metrics")),
     Lecture("GANs", "36_gmmn", "GMMN", 45, ("30_gan", "15_kernel_methods")),

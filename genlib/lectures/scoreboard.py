@@ -125,6 +125,9 @@ STYLES = {
 def describe(rows, runs, known, new):
     """The alternative text, from the numbers."""
     seeds = max(len(values(runs, data, "preset", rows[0], "seed")) for data in known)
+    hollow = ""
+    if any(run["settings"] == "paper" for run in runs):
+        hollow = ", full for the presets and hollow for the papers' plain settings"
     parts = []
     for variant in new:
         cells = {data: medians(runs, data, variant) for data in known}
@@ -142,7 +145,7 @@ def describe(rows, runs, known, new):
     return (
         f"A scoreboard of {len(rows)} GANs, a row each, on {len(known)} data sets; for each set a "
         f"panel of the share of samples of high quality and one of the JSD to the truth, a dot for "
-        f"each of up to {seeds} seeds, full for the presets and hollow for the papers' plain "
-        f"settings. The newest row is marked. Medians of quality and JSD: {'; '.join(parts)}. "
+        f"each of up to {seeds} seeds{hollow}. The newest row is marked. Medians of quality "
+        f"and JSD: {'; '.join(parts)}. "
         f"True samples, a blue line: {', '.join(true)}."
     )
