@@ -86,6 +86,7 @@ def show(fig: Figure, alt: str) -> None:
     for ax in fig.axes:
         if ax.get_title("center"):
             _restyle_title(ax)
+        ax._left_title.set_color(ink(ax._left_title.get_color()))
     canvas = FigureCanvasAgg(fig)
     with style():
         canvas.draw()
@@ -105,8 +106,6 @@ def _restyle_title(ax) -> None:
         for name in ("fontsize", "fontweight", "color")
         if getattr(title, f"get_{name}")() != getattr(usual, f"get_{name}")()
     }
-    if "color" in chosen:
-        chosen["color"] = ink(chosen["color"])
     with style():
         ax.set_title(title.get_text(), **chosen)
     title.set_text("")

@@ -6,7 +6,7 @@ import types
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import same_color, to_rgb
 from PIL import Image
 from tensorflow_probability import distributions as tfd
 
@@ -93,7 +93,7 @@ def test_show_keeps_what_was_chosen_for_a_title(displayed):
     fig.clear = lambda: None
     plots.show(fig, "Nothing.")
     title = ax._left_title
-    assert title.get_text() == "In blue" and title.get_color() == plots.COLORS["p"]
+    assert title.get_text() == "In blue" and same_color(title.get_color(), plots.COLORS["p"])
     assert (title.get_fontsize(), title.get_fontweight()) == (9, "light")
 
 
