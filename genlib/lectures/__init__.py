@@ -94,7 +94,7 @@ PLAN = (
     Lecture("GANs", "31_wgan", "WGAN", 45, ("30_gan", "12_wasserstein")),
     Lecture("GANs", "32_wgan_gp", "WGAN-GP", 45, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "33_lsgan", "LSGAN", 45, ("30_gan",)),
-    Lecture("GANs", "34_rwgan", "RWGAN", 50, ("31_wgan", "12_wasserstein")),
+    Lecture("GANs", "34_rwgan", "RWGAN", 55, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "35_mcgan", "McGAN", 50, ("31_wgan", "13_integral_probability_metrics")),
     Lecture("GANs", "36_gmmn", "GMMN", 45, ("30_gan", "15_kernel_methods")),
     Lecture("GANs", "37_mmd_gan", "MMD GAN", 45, ("36_gmmn", "15_kernel_methods")),

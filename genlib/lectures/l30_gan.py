@@ -338,7 +338,8 @@ def value_to_divergence():
     return Number(
         truth,
         tolerance=0.003,
-        right="the best critic's loss tells the divergence; a trained one's gives a lower bound.",
+        right="the best critic's loss tells the divergence; a trained one's gives a lower bound, "
+        "on fresh samples.",
         mistakes=[
             (np.log(4) - 0.5, "That is 2 JSD; halve it."),
             ((np.log(4) + 0.5) / 2, "The value of the game is minus the critic's loss."),
