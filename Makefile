@@ -33,7 +33,7 @@ lab: environment  ## make the environment (first time only) and open the course 
 # worker's make it slower, BLAS's many times.
 # A file stays on one worker. Files go out in the order of collection, the lectures last, and not
 # those with few tests last, among which are the longest.
-test: environment  ## run every test and every notebook, some forty minutes; print the ten slowest
+test: environment  ## run every test and every notebook, about half an hour; print the ten slowest
 	@exec env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
 	    $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10 \
 	    --nbval --nbval-current-env --nbval-cell-timeout=120 $(TESTS)
