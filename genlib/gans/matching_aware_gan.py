@@ -27,9 +27,17 @@ class MatchingAwareGAN(ConditionalGAN):
 
     def __init__(self, generator, critic, mismatch=0.5, **options):
         super().__init__(generator, critic, **options)
-        self.mismatch = float(validate.unit_interval("mismatch", mismatch))
-        if self.mismatch == 1:
-            raise ValueError("mismatch must be below 1, or no made picture counts; got 1")
+        self.mismatch = validate.non_negative("mismatch", mismatch)
+        if self.mismatch >= 1:
+            raise ValueError(f"mismatch must be in [0, 1), a share; got {mismatch!r}")
+
+    def resident(self, pair):
+        x, condition = super().resident(pair)
+        if self.mismatch and not tf.reduce_any(condition != condition[:1]):
+            raise ValueError(
+                "condition must differ among the data, or no caption is wrong; all rows are alike"
+            )
+        return x, condition
 
     def critic_loss(self, real, fake):
         """``E sp(-l(x, c)) + (1 - w) E sp(l(x~, c)) + w E sp(l(x, c'))``, in nats; sp: softplus."""

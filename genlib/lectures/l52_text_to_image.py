@@ -13,7 +13,7 @@ from genlib import data, metrics, networks, plots, validate
 from genlib.check import Choice, Function, Number, exercise
 from genlib.data import captions, scenes
 from genlib.gans import ConditionalGAN, MatchingAwareGAN
-from genlib.lectures import sentences, shipped
+from genlib.lectures import runs, sentences, shipped
 from genlib.plots import COLORS
 from genlib.widgets import Scene, TrainingView, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, key, moving, panel, words
@@ -79,7 +79,7 @@ class WrongCaptions(Scene):
     )
     size = (9.6, 3.8)
     reveals = (
-        {"mismatch": 0.5},
+        {},
         {"mismatch": 0.0},
         ({"distance": 4.0}, {"distance": 6.0}),
         ({"mismatch": 0.25}, {"mismatch": 0.75}),
@@ -352,7 +352,7 @@ def scenes_gan(kind="attention", mismatch=0.5, seed=0, steps=SCENE_STEPS):
     """A GAN of scenes with an encoder of this ``kind``, which trains with it."""
     made = sentences.generator(kind, seed=100 * seed)
     judge = sentences.critic(kind, seed=100 * seed + 50)
-    # At the others' rate the GRU's generator draws one picture for each sentence.
+    # At 3e-3 the GRU's generator drew one picture for each sentence, at 1e-3 it reads.
     return compiled(made, judge, mismatch, seed, steps, rate=1e-3 if kind == "gru" else 2e-3)
 
 
@@ -420,6 +420,30 @@ def run(setting, seed):
     else:
         found = score_toy(generator, float(setting.split(",")[0].split()[1]))
     return {name: found.get(name, float("nan")) for name in SCORES}
+
+
+def over_seeds(setting, score):
+    """A score of the stored runs of a setting, seed by seed."""
+    found = [row for row in runs.stored("52_text_to_image") if row["setting"] == setting]
+    return np.array([row[score] for row in sorted(found, key=lambda row: row["seed"])])
+
+
+def table(settings, **columns):
+    """A line for each of ``settings``: from the least to the most over seeds of each column.
+
+    ``columns``: each score's name and how to write it, such as ``held_right=".0%"``.
+    """
+    heads = [
+        name.replace("_", " ").replace("variety of right", "var. of right") for name in columns
+    ]
+    lines = [f"{'':<26}" + "".join(f"{head:>20}" for head in heads)]
+    for setting in settings:
+        line = f"{setting:<26}"
+        for name, form in columns.items():
+            found = over_seeds(setting, name)
+            line += f"{f'{found.min():{form}} to {found.max():{form}}':>20}"
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def toy(distance, seed=0, n=4000):
@@ -525,7 +549,7 @@ def type_a_sentence(generator, start="a red circle above a blue square"):
         return made, f"{scenes.sentence(row)}: {round(12 * right)} of 12 are right.{held}"
 
     alt = f"Twelve generated scenes for the sentence that is typed, at first {start}."
-    return Typed(answer, start, label="sentence", alt=alt)
+    return Typed(answer, start, label="sentence", alt=alt, scale=7)
 
 
 @scene("between_captions")
@@ -540,7 +564,13 @@ class BetweenCaptions(Scene):
         "right, part."
     )
     size = (9.6, 3.7)
-    reveals = ({"way": 0.5}, {"to_digit": 3, "way": 0.5}, ({"latent": 1}, {"latent": 2}), None)
+    _nine = {"to_thickness": "thin", "to_digit": 9, "to_slant": "right"}
+    reveals = (
+        {"way": 0.5},
+        _nine | {"way": 0.5},
+        (_nine | {"way": 0.4}, _nine | {"way": 0.6}),
+        None,
+    )
 
     def controls(self):
         kinds = captions.KINDS
@@ -558,6 +588,7 @@ class BetweenCaptions(Scene):
     def stage(self, fig):
         left, middle, right = fig.subplots(1, 3, width_ratios=[2.1, 1, 1])
         left.set_axis_off()
+        left.set_title("Twelve that it draws")
         style = {"cmap": "gray_r", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
         self.sheet = moving(left.imshow(np.zeros((86, 115)), **style))
         cuts = captions.thirds()
@@ -626,17 +657,18 @@ class WhoLooksWhere(Scene):
     def controls(self):
         colours = tuple(scenes.COLOURS)
         return {
-            "colour": choice("a", colours),
-            "shape": choice("", scenes.SHAPES),
-            "place": choice("", scenes.PLACES),
-            "second_colour": choice("a", colours, "blue"),
-            "second_shape": choice("", scenes.SHAPES, "square"),
+            "colour": choice("first", colours),
+            "shape": choice("shape", scenes.SHAPES),
+            "place": choice("is", scenes.PLACES),
+            "second_colour": choice("second", colours, "blue"),
+            "second_shape": choice("shape", scenes.SHAPES, "square"),
             "latent": slider("latents", 0, 0, 9, 1),
         }
 
     def stage(self, fig):
         left, right = fig.subplots(1, 2, width_ratios=[1, 1.35])
         left.set_axis_off()
+        left.set_title("Six that it draws")
         self.sheet = moving(left.imshow(np.zeros((33, 50, 3)), interpolation="nearest"))
         style = {"cmap": "Greens", "vmin": 0, "vmax": 1.3, "interpolation": "nearest"}
         self.table = moving(right.imshow(np.zeros((2, 5)), aspect="auto", **style))

@@ -125,8 +125,12 @@ CATALOG = {
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
     ),
-    "captions28": Shipped(captions28, 0.0, "0"),
-    "scenes16": Shipped(sentences.generator, 0.0, "0"),
+    "captions28": Shipped(
+        captions28, 1.4, "6a155aa69fa57b6bd76cbd3d750e7760e5473f29bb142a457e3ba186aced113d"
+    ),
+    "scenes16": Shipped(
+        sentences.generator, 1.3, "18416ef74bf59ebcc926f8d91e3e651385b15c33143e0563524917282a7636be"
+    ),
 }
 
 
