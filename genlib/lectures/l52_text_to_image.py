@@ -215,8 +215,8 @@ def varieties(made, right):
 
 
 def spread(pictures):
-    """The variance over pictures ``(m, ...)``, summed over all pixels."""
-    return float(np.var(pictures, axis=0, ddof=1).sum())
+    """The variance over pictures ``(m, ...)``, summed over all pixels; NaN for one picture."""
+    return float(np.var(pictures, axis=0, ddof=1).sum()) if len(pictures) > 1 else float("nan")
 
 
 def drawn(generator, conditions, m=12, seed=0):
@@ -254,6 +254,7 @@ def captions_view(rows, *, steps, alt) -> TrainingView:
 
 def strips(axes, made, names):
     """Draw pictures ``(n, m, h, w, c)``, m side by side in each of ``axes``, with a name above."""
+    axes.flat[0].figure.get_layout_engine().set(wspace=0.08)
     for ax, strip, name in zip(axes.flat, made, names, strict=True):
         plots.images(ax, strip, columns=len(strip))
         ax.set_title(name, fontsize=10, fontweight="normal")
@@ -787,7 +788,7 @@ def least_blind_loss(mismatch=0.5):
     model = MatchingAwareGAN(networks.conditional_mlp(1, 1, 1, width=4, depth=1), critic, mismatch)
     pair, costs = (np.zeros((4, 1)), np.arange(4.0)[:, None]), []
     for logit in np.linspace(-2, 2, 81):
-        level.set_weights([np.zeros((2, 1)), [logit]])
+        level.set_weights([np.zeros((2, 1)), np.array([logit])])
         costs.append(float(model.critic_loss(pair, pair)))
     return min(costs)
 
