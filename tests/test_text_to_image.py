@@ -121,3 +121,27 @@ def test_told_by_hand():
     assert narrower.truth > found.truth + 0.05 and narrower.spread < found.spread - 0.1
     far = [lecture.shares(c) for c in (4.0, -4.0)]
     np.testing.assert_allclose(lecture.best_generator(*far, 0.5), far[0], atol=2e-4)
+
+
+def test_every_setting_is_stored_over_three_seeds_and_what_the_page_says_holds():
+    def of(setting, score):
+        return lecture.over_seeds(setting, score)
+
+    for setting in lecture.SETTINGS:
+        assert len(of(setting, "seconds")) == 3, setting
+    assert (
+        of("digits, matching-aware", "seen_right").min() > of("digits, plain", "seen_right").max()
+    )
+    assert (
+        of("digits, matching-aware", "held_right").min() > of("digits, plain", "held_right").max()
+    )
+    assert of("scenes, attention", "held_right").min() > of("scenes, gru", "held_right").max() + 0.2
+    assert of("scenes, bag", "held_right").max() < 0.1
+    text = lecture.table(["digits, plain"], held_right=".0%")
+    assert "held right" in text and "digits, plain" in text and "% to " in text
+
+
+@pytest.mark.parametrize("setting", ["toy 2", "digits", ""])
+def test_an_unknown_setting_is_refused(setting):
+    with pytest.raises(ValueError, match="setting must be one of"):
+        lecture.train(setting)
