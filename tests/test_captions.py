@@ -15,7 +15,7 @@ def bar(width, lean=0.0):
     return np.float32(inside * edge)
 
 
-@pytest.mark.parametrize("width", [1.5, 2.0, 3.0])
+@pytest.mark.parametrize("width", [2.0, 3.0, 4.0])
 def test_thickness_of_a_long_bar_is_its_width(width):
     # The two short ends add their width once each to the steps of 16 rows on both sides.
     steps = 2 * 16 + 2 * width

@@ -84,7 +84,7 @@ def test_attention_is_that_of_keras_and_its_weights_add_up_to_one():
 def test_a_generator_and_a_critic_of_scenes():
     made = sentences.generator("attention", seed=0)
     words = scenes.one_hot(scenes.every()[:3])
-    pictures = made([np.zeros((3, 16), np.float32), words])
+    pictures = made([np.zeros((3, 16), np.float32), words]).numpy()
     assert pictures.shape == (3, 16, 16, 3)
     assert sentences.critic("gru", seed=0)([pictures, words]).shape == (3, 1)
     with pytest.raises(ValueError, match="kind must be one of"):

@@ -249,7 +249,7 @@ def captions_view(rows, *, steps, alt) -> TrainingView:
         strips(fig.subplots(-(-len(rows) // 3), 3), made, map(captions.caption, rows))
         fig.suptitle(f"after {steps * epoch:,} steps", fontsize=11)
 
-    return TrainingView(draw, alt=alt, size=(9.6, 3.2))
+    return TrainingView(draw, alt=alt, size=(9.6, 2.5))
 
 
 def strips(axes, made, names):
@@ -560,8 +560,8 @@ class BetweenCaptions(Scene):
     title = "From one caption to another"
     alt = (
         "Left: twelve digits made for a mixture of two captions, from the same twelve latents at "
-        "every setting. Right: two bars, the mean thickness and the mean slant of the twelve, "
-        "each between dotted lines where the words thin, medium and thick, or left, upright and "
+        "every setting. Right: two panels with a dot for each of the twelve, its thickness and "
+        "its slant, and dotted lines where the words thin, medium and thick, or left, upright and "
         "right, part."
     )
     size = (9.6, 3.7)
