@@ -65,8 +65,8 @@ def test_the_gan_makes_digits_of_all_classes():
 
 def test_captions_are_drawn_as_they_say():
     found = l52_text_to_image.score_digits(load("captions28"))
-    assert found["seen_right"] > 0.85 and found["held_right"] > 0.8
-    assert found["seen_variety"] > 18  # real ones: 35
+    assert found["seen_right"] > 0.77 and found["held_right"] > 0.7
+    assert found["seen_variety"] > 23  # real ones: 34
 
 
 def test_sentences_are_drawn_as_they_say():
