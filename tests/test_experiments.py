@@ -141,7 +141,9 @@ def test_another_seed_reuses_the_graph_and_changes_no_number(name):
 
 def game_of(seed, name="gan", **options):
     nets = experiments.default_networks(name, (2,), width=8, seed=seed)
-    return experiments.build(name, "ring", nets, steps=8, seed=seed, **options)
+    model = experiments.build(name, "ring", nets, steps=8, seed=seed, **options)
+    model.jit_compile = False  # XLA compiles longer than this trains
+    return model
 
 
 @pytest.mark.parametrize("name", ["gan", "mcgan", "magan"])
@@ -179,7 +181,7 @@ def test_over_seeds_takes_any_model_with_a_compiled_loop():
     def make(seed):
         encoder, decoder = networks.mlp(2, 4, 8, seed=seed), networks.mlp(2, 2, 8, seed=seed + 9)
         model = VAE(encoder, decoder, latent_dim=2, likelihood="gaussian", seed=seed)
-        model.compile(keras.optimizers.Adam(1e-3))
+        model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
         return model
 
     models = experiments.over_seeds(make, POINTS, steps=3, seeds=2)
