@@ -7,14 +7,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
-from scipy.special import rel_entr, softmax
+from scipy.special import entr, log_softmax, ndtr, rel_entr, softmax
 from scipy.stats import spearmanr
 
-from genlib import data, metrics, networks
+from genlib import data, metrics, networks, plots
+from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import ConditionalGAN, InfoGAN
 from genlib.plots import COLORS
-from genlib.widgets import Scene, choice, scene, slider
-from genlib.widgets.artists import curve, dot, image, key, panel
+from genlib.widgets import Scene, TrainingView, choice, scene, slider
+from genlib.widgets.artists import curve, dot, image, key, moving, panel
 
 # A world that can be counted: three categories, six pictures
 
@@ -51,6 +52,19 @@ def information(p):
 def lower_bound(p, q):
     """``L_I = E log q(c|x) + H(c)``, in nats; ``q`` like `posterior`."""
     return np.sum(p * np.log(np.maximum(q, 1e-300))) / len(p) + np.log(len(p))
+
+
+def gaussian_guess(noise):
+    """Of ``x = c + noise * N(0, 1)``, c uniform in [-1, 1]: the best ``Q = N(share x, left)``."""
+    share = 1 / 3 / (1 / 3 + noise**2)
+    return share, share * noise**2
+
+
+def code_information(noise):
+    """``I(c; x)`` of the same, in nats, by quadrature: the entropy of x less that of the noise."""
+    ys, step = np.linspace(-1 - 9 * noise, 1 + 9 * noise, 20_001, retstep=True)
+    p = (ndtr((ys + 1) / noise) - ndtr((ys - 1) / noise)) / 2
+    return step * entr(p).sum() - np.log(2 * np.pi * np.e * noise**2) / 2
 
 
 @functools.cache
@@ -304,6 +318,16 @@ def recognised(model, name, x, category, codes):
     }
 
 
+@functools.cache
+def kmeans_piles(name="digits"):
+    """The baseline: ten piles by k-means, ``(n,)`` for the training pictures, ``(m,)`` held out."""
+    from sklearn.cluster import KMeans
+
+    train, test = (data.images(name, split)[0] for split in ("train", "test"))
+    piles = KMeans(CATEGORIES, n_init=10, random_state=0).fit(train.reshape(len(train), -1))
+    return piles.labels_, piles.predict(test.reshape(len(test), -1))
+
+
 def paired(codes, labels):
     """The share of rows whose label is their code's, at the best one-to-one pairing of the two."""
     return np.mean(pairing(codes, labels)[codes] == labels)
@@ -348,3 +372,191 @@ def noise_alone(model, kinds=20, n=50):
     category, codes = np.repeat(category, n), np.repeat(np.linspace(-1, 1, kinds), n)[:, None]
     x = made(model, normal, category, np.tile(codes, getattr(model, "codes", 1)))
     return x.reshape(kinds, n, *x.shape[1:])
+
+
+# Pictures of a trained generator
+
+
+def by_category(model, rows=6, seed=3):
+    """Pictures ``(rows * 10, h, w, 1)``: a column a category, a row one draw of all the rest."""
+    normal = tf.repeat(tf.random.stateless_normal((rows, model.latent_dim), (0, seed)), 10, axis=0)
+    codes = np.random.default_rng(seed).uniform(-1, 1, size=(rows, getattr(model, "codes", 1)))
+    return made(model, normal, np.tile(np.arange(10), rows), np.repeat(codes, 10, axis=0))
+
+
+def categories_view(steps, alt):
+    """A callback that draws a column of pictures a category, the bound, and what it does not see.
+
+    ``steps``: generator steps an epoch.
+    """
+    agreed = []
+
+    def draw_both(fig, model, epoch, logs):
+        left, right = fig.subplots(1, 2, width_ratios=[1.15, 1])
+        plots.images(left, by_category(model), columns=10)
+        left.set_title(f"a column a category, after {steps * epoch:,} steps")
+        x, category, *_ = draw(model, 1000)
+        agreed.append(paired(category, metrics.read_digits(np.clip(x, 0, 1))))
+        share = np.array(model.history.history.get("category_bound", [])) / np.log(CATEGORIES)
+        done = steps * np.arange(1, 1 + len(share))
+        right.plot(done, share, "o-", color=COLORS["critic"])
+        right.plot(steps * np.arange(len(agreed)), agreed, "s-", color=COLORS["generated"])
+        right.axhline(1, color=COLORS["mixture"], linestyle=":")
+        last = steps * model.history.params["epochs"]
+        plots.label(right, last, 1.02, "bound, as a share of log 10", "critic", ha="right")
+        plots.label(
+            right, last, 0.03, "samples whose category is their digit", "generated", ha="right"
+        )
+        right.set(xlabel="step", xlim=(0, last * 1.02), ylim=(0, 1.12))
+
+    return TrainingView(draw_both, alt=alt, size=(9.8, 3.6))
+
+
+class Knobs(Scene):
+    """The latents of a trained `InfoGAN` with one code, as sliders: ``Explorer(Knobs(model))``."""
+
+    title = "The knobs of the generator that you trained"
+    alt = (
+        "Left: one generated picture, large. Right: a sheet of pictures, a column for each of the "
+        "ten categories, a row for each of seven settings of the code; an orange frame marks "
+        "where the sliders stand. The noise changes all of them."
+    )
+    size = (9.6, 4.2)
+    rows = 7
+
+    def __init__(self, model):
+        self.model = model
+
+    def controls(self):
+        noise = {f"z{i}": slider(f"noise {i}", 0.0, -2.5, 2.5, 0.1) for i in (1, 2)}
+        return {
+            "category": slider("category", 0, 0, CATEGORIES - 1, 1),
+            "code": slider("code", 0.0, -2.0, 2.0, 0.1),
+        } | noise
+
+    def stage(self, fig):
+        left, right = fig.subplots(1, 2, width_ratios=[1, 1.5])
+        blank = np.zeros((self.rows * CATEGORIES, 8, 8))
+        self.picture = moving(plots.images(left, blank[:1]))
+        self.sheet = moving(plots.images(right, blank, columns=CATEGORIES))
+        right.set_title("across: category; down: code from −2 to 2")
+        self.frame = curve(right, "highlight", linewidth=3, clip_on=False)
+
+    def update(self, category, code, z1, z2):
+        levels = np.linspace(-2, 2, self.rows)
+        categories = np.append(np.tile(np.arange(CATEGORIES), self.rows), category)
+        codes = np.append(np.repeat(levels, CATEGORIES), code)[:, None]
+        normal = np.zeros((len(codes), self.model.latent_dim), np.float32)
+        normal[:, :2] = z1, z2
+        x = np.clip(made(self.model, tf.constant(normal), categories, codes), 0, 1)
+        self.sheet.set_data(plots.sheet(x[:-1], CATEGORIES))
+        self.picture.set_data(plots.sheet(x[-1:]))
+        row = np.abs(levels - code).argmin()
+        corners = np.array([[0, 8, 8, 0, 0], [0, 0, 8, 8, 0]]) - 0.5
+        self.frame.move(corners[0] + 9 * category, corners[1] + 9 * row)
+        (read,) = metrics.read_digits(x[-1:])
+        return {
+            "read as": str(read) if read >= 0 else "no digit",
+            "lean": lean(x[-1:])[0],
+        }
+
+
+# Exercises
+
+SURE = 0.9
+
+
+@exercise("50_infogan/1")
+def bound_of_a_guesser():
+    """The bound of a recogniser that is right with probability SURE, and says so."""
+    k = CATEGORIES
+    rest = (1 - SURE) / (k - 1)
+    p = np.full((k, k), rest) + (SURE - rest) * np.eye(k)
+    truth = lower_bound(p, posterior(p))
+    expected = SURE * np.log(SURE) + (1 - SURE) * np.log(rest)
+    return Number(
+        truth,
+        tolerance=0.005,
+        right="the entropy of the code less what the recogniser still pays.",
+        mistakes=[
+            (expected, "That is E log Q alone; add H(c) = log 10."),
+            (-expected, "That is what the recogniser pays; subtract it from H(c) = log 10."),
+            (np.log(k), "log 10 is the ceiling, for a recogniser that is never wrong."),
+            (np.log(k) + np.log(SURE), "One time in ten it is wrong, and pays for that too."),
+            (
+                np.log(k) + SURE * np.log(SURE) + (1 - SURE) * np.log(1 - SURE),
+                "Where it is wrong, the true category shares its 0.1 with eight others.",
+            ),
+            (truth / np.log(2), "That is in bits; nats are wanted."),
+        ],
+    )
+
+
+@exercise("50_infogan/2")
+def category_bound():
+    """Write bound(logits, category): L_I of the category, in nats, over a batch."""
+
+    def reference(logits, category):
+        model = _bare(logits.shape[1])
+        one_hot = np.eye(logits.shape[1])[category]
+        return float(
+            np.mean(model.bounds(tf.constant(logits, tf.float32), one_hot.astype("f4"))[0])
+        )
+
+    def log_q(logits, category):
+        return log_softmax(logits, axis=1)[np.arange(len(category)), category]
+
+    return Function(
+        reference,
+        lambda rng: (rng.normal(scale=2, size=(6, 4)), rng.integers(4, size=6)),
+        tolerance=1e-4,
+        right="the mean log-softmax at the category that was drawn, plus log K.",
+        mistakes=[
+            (lambda a, c: log_q(a, c).mean(), "H(c) is missing: add the log of K."),
+            (
+                lambda a, c: -log_q(a, c).mean(),
+                "That is the cross-entropy; the bound is H(c) minus it.",
+            ),
+            (
+                lambda a, c: -log_q(a, c).mean() - np.log(4),
+                "That is minus the bound: a loss, not L_I.",
+            ),
+            (
+                lambda a, c: log_q(a, c).sum() + np.log(4),
+                "Take the mean over the batch, not the sum.",
+            ),
+            (
+                lambda a, c: np.log(np.exp(log_q(a, c)).mean()) + np.log(4),
+                "That is the log of a mean; the bound is a mean of logs.",
+            ),
+            (lambda a, c: np.mean(a.argmax(1) == c), "That is an accuracy; the bound is in nats."),
+            (
+                lambda a, c: a[np.arange(len(c)), c].mean() + np.log(4),
+                "Those are logits; the softmax is missing.",
+            ),
+        ],
+        calls=6,
+    )
+
+
+@functools.cache
+def _bare(categories):
+    """An `InfoGAN` whose samples are its recogniser's logits."""
+    start = keras.Input((categories,))
+    same = keras.Model(start, keras.layers.Activation("linear")(start))
+    nets = networks.mlp(categories, categories, 2), networks.mlp(categories, 1, 2)
+    return InfoGAN(*nets, same, categories, codes=0)
+
+
+@exercise("50_infogan/3")
+def what_a_full_bound_says():
+    """The bound reads log 10: what follows?"""
+    return Choice(
+        right_choice="the category can be read off",
+        why="that is all that a mutual information says: not what the category looks like.",
+        wrong={
+            "each category is a digit": "Any ten piles that can be told apart read log 10 too.",
+            "the samples look real": "The critic sees to that; ten blots that differ read log 10.",
+            "the samples vary": "Ten frozen pictures read log 10.",
+        },
+    )
