@@ -54,6 +54,24 @@ def lower_bound(p, q):
     return np.sum(p * np.log(np.maximum(q, 1e-300))) / len(p) + np.log(len(p))
 
 
+@functools.cache
+def bare(categories):
+    """An `InfoGAN` whose samples are its recogniser's logits."""
+    start = keras.Input((categories,))
+    same = keras.Model(start, keras.layers.Activation("linear")(start))
+    nets = networks.mlp(categories, categories, 2), networks.mlp(categories, 1, 2)
+    return InfoGAN(*nets, same, categories, codes=0)
+
+
+def library_bound(p, q):
+    """The same by `InfoGAN.bounds`: each sample is what the recogniser would say of it."""
+    category, x = (part.ravel() for part in np.indices(p.shape))
+    logits = np.log(np.maximum(q.T[x], 1e-30)).astype(np.float32)
+    one_hot = np.eye(len(p), dtype=np.float32)[category]
+    bounds, _ = bare(len(p)).bounds(tf.constant(logits), one_hot)
+    return np.sum(p.ravel() / len(p) * bounds)
+
+
 def gaussian_guess(noise):
     """Of ``x = c + noise * N(0, 1)``, c uniform in [-1, 1]: the best ``Q = N(share x, left)``."""
     share = 1 / 3 / (1 / 3 + noise**2)
@@ -497,7 +515,7 @@ def category_bound():
     """Write bound(logits, category): L_I of the category, in nats, over a batch."""
 
     def reference(logits, category):
-        model = _bare(logits.shape[1])
+        model = bare(logits.shape[1])
         one_hot = np.eye(logits.shape[1])[category]
         return float(
             np.mean(model.bounds(tf.constant(logits, tf.float32), one_hot.astype("f4"))[0])
@@ -537,15 +555,6 @@ def category_bound():
         ],
         calls=6,
     )
-
-
-@functools.cache
-def _bare(categories):
-    """An `InfoGAN` whose samples are its recogniser's logits."""
-    start = keras.Input((categories,))
-    same = keras.Model(start, keras.layers.Activation("linear")(start))
-    nets = networks.mlp(categories, categories, 2), networks.mlp(categories, 1, 2)
-    return InfoGAN(*nets, same, categories, codes=0)
 
 
 @exercise("50_infogan/3")
