@@ -167,7 +167,7 @@ class InformationBound(Scene):
 
 # Real digits: networks, training, scores
 
-CATEGORIES, NOISE = 10, 4
+CATEGORIES, CODES, NOISE = 10, 1, 4
 STEPS, BATCH = 3500, 128
 BLUR = 0.25
 
@@ -197,10 +197,8 @@ class Setting(NamedTuple):
     kind: type = InfoGAN
     on_critic: float = BLUR  # scale of the noise on what the critic sees
     on_recogniser: float = BLUR
-    codes: int = 1
     data: str = "digits"
     steps: int = STEPS
-    options: dict = {}
 
 
 WAYS = {
@@ -209,8 +207,6 @@ WAYS = {
     "recogniser": Setting(on_critic=0.0),
     "plain": Setting(on_critic=0.0, on_recogniser=0.0),
     "unasked": Setting(Unasked),
-    "third": Setting(options={"weight": 0.3}),
-    "two_codes": Setting(codes=2),
     "labels": Setting(ConditionalGAN),
     "large": Setting(on_critic=0.0, on_recogniser=0.0, data="mnist5k"),
     "large_noise": Setting(data="mnist5k"),
@@ -223,8 +219,6 @@ SETTINGS = {
     "recogniser": "noise on the recogniser alone",
     "plain": "no noise",
     "unasked": "lambda = 0",
-    "third": "lambda = 0.3",
-    "two_codes": "two codes in place of one",
     "labels": "given the labels",
     "large": "28x28, no noise",
     "large_noise": "28x28, noise on both",
@@ -236,23 +230,23 @@ def build(setting, seed=0):
     way = WAYS[setting]
     shape = (28, 28, 1) if way.data == "mnist5k" else (8, 8, 1)
     if way.kind is ConditionalGAN:
-        made = {"width": 256, "output_activation": "sigmoid", "seed": seed}
-        generator = networks.conditional_mlp(NOISE + way.codes, CATEGORIES, shape, **made)
+        options = {"width": 256, "output_activation": "sigmoid", "seed": seed}
+        generator = networks.conditional_mlp(NOISE + CODES, CATEGORIES, shape, **options)
         critic = networks.projection_critic(shape, CATEGORIES, 256, 2, "leaky_relu", seed + 100)
         model = ConditionalGAN(generator, blurred(critic, way.on_critic, seed), seed=seed)
     else:
-        latent = NOISE + CATEGORIES + way.codes
+        latent = NOISE + CATEGORIES + CODES
         generator = networks.mlp(latent, shape, 256, output_activation="sigmoid", seed=seed)
         critic, recogniser = (
             networks.mlp(shape, outputs, 256, 2, "leaky_relu", seed=seed + start)
-            for outputs, start in ((1, 100), (CATEGORIES + 2 * way.codes, 200))
+            for outputs, start in ((1, 100), (CATEGORIES + 2 * CODES, 200))
         )
         nets = (
             generator,
             blurred(critic, way.on_critic, seed),
             blurred(recogniser, way.on_recogniser, seed + 1),
         )
-        model = way.kind(*nets, CATEGORIES, way.codes, seed=seed, **way.options)
+        model = way.kind(*nets, CATEGORIES, CODES, seed=seed)
     rates = (keras.optimizers.schedules.CosineDecay(1e-3, way.steps, alpha=0.05) for _ in "gc")
     model.compile(*(keras.optimizers.Adam(rate, 0.5, 0.99) for rate in rates))
     return model
