@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from genlib import data
-from genlib.lectures import l23_real_nvp, shipped
+from genlib.data import scenes
+from genlib.lectures import l23_real_nvp, l52_text_to_image, shipped
 from genlib.lectures.shipped import CATALOG, load, nearest, path, read
 
 REAL, _ = data.images("mnist5k", "test")
@@ -60,6 +61,23 @@ def test_the_gan_makes_digits_of_all_classes():
     score = read(made)
     assert score.confident > 0.5 and score.classes == 10
     assert np.median(nearest(made, made)) > 4  # none is drawn twice
+
+
+def test_captions_are_drawn_as_they_say():
+    found = l52_text_to_image.score_digits(load("captions28"))
+    assert found["seen_right"] > 0.85 and found["held_right"] > 0.8
+    assert found["seen_variety"] > 18  # real ones: 35
+
+
+def test_sentences_are_drawn_as_they_say():
+    generator = load("scenes16")
+    found = l52_text_to_image.score_scenes(generator)
+    assert found["seen_right"] > 0.95 and found["held_right"] > 0.95
+    assert found["held_variety"] > 15  # drawn ones: 24
+    said = [scenes.parse(f"a red circle {place} a blue square") for place in scenes.PLACES]
+    looks = l52_text_to_image.looked_at(generator, scenes.one_hot(np.array(said)))
+    for table, first in zip(looks, (0, 1), strict=True):
+        assert table[first, :2].sum() > 0.8 and table[1 - first, 3:].sum() > 0.8
 
 
 def test_the_reader_knows_digits_and_what_is_none():

@@ -11,6 +11,7 @@ from genlib.gans.gmmn import GMMN
 from genlib.gans.info_gan import InfoGAN
 from genlib.gans.lsgan import LSGAN
 from genlib.gans.magan import MAGAN
+from genlib.gans.matching_aware_gan import MatchingAwareGAN
 from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
 from genlib.gans.rwgan import RWGAN
@@ -32,6 +33,7 @@ __all__ = [
     "MAGAN",
     "MMDGAN",
     "MMDGANGP",
+    "MatchingAwareGAN",
     "McGAN",
     "RWGAN",
     "WGAN",
