@@ -8,6 +8,7 @@ from genlib.gans.ebgan import EBGAN
 from genlib.gans.fisher_gan import FisherGAN
 from genlib.gans.gan import GAN
 from genlib.gans.gmmn import GMMN
+from genlib.gans.info_gan import InfoGAN
 from genlib.gans.lsgan import LSGAN
 from genlib.gans.magan import MAGAN
 from genlib.gans.matching_aware_gan import MatchingAwareGAN
@@ -27,6 +28,7 @@ __all__ = [
     "FisherGAN",
     "GAN",
     "GMMN",
+    "InfoGAN",
     "LSGAN",
     "MAGAN",
     "MMDGAN",
