@@ -40,6 +40,32 @@ def autoencoder(shape, code, width=128, depth=2, activation="relu", output_activ
     return keras.Model(start, decoder(encoder(start)), name="autoencoder")
 
 
+def conditional_mlp(inputs, condition, outputs, width=128, depth=2, activation="relu",
+                    output_activation=None, seed=None) -> keras.Model:  # fmt: skip
+    """An `mlp` of two: ``[(n, *inputs), (n, *condition)]``, side by side, to ``(n, *outputs)``."""
+    start = [keras.Input(_shape(*pair)) for pair in (("inputs", inputs), ("condition", condition))]
+    x = keras.layers.Concatenate()([keras.layers.Flatten()(part) for part in start])
+    inner = mlp(x.shape[-1], outputs, width, depth, activation, output_activation, seed)
+    return keras.Model(start, inner(x))
+
+
+def projection_critic(inputs, condition, width=128, depth=2, activation="relu",
+                      seed=None) -> keras.Model:  # fmt: skip
+    """``psi(phi(x)) + <v(c), phi(x)>``, of ``[x (n, *inputs), c (n, *condition)]``: ``(n, 1)``.
+
+    phi is an `mlp` with ``width`` outputs, psi and v are linear. Miyato and Koyama (2018, "cGANs
+    with projection discriminator", equation 3): at the best critic, a ratio of densities is so
+    split, into one of x alone and one of c given x.
+    """
+    seeds = [None] * 3 if seed is None else [seed, seed + depth + 1, seed + depth + 2]
+    start = [keras.Input(_shape(*pair)) for pair in (("inputs", inputs), ("condition", condition))]
+    phi = mlp(inputs, width, width, validate.count("depth", depth) - 1, activation, activation,
+              seeds[0])(start[0])  # fmt: skip
+    psi = mlp(width, 1, depth=0, seed=seeds[1])(phi)
+    v = mlp(condition, width, depth=0, seed=seeds[2])(start[1])
+    return keras.Model(start, keras.layers.Add()([psi, keras.layers.Dot(1)([v, phi])]))
+
+
 def patch_generator(condition, outputs, cell=4, reach=2, width=96, depth=2, activation="relu",
                     output_activation="sigmoid", seed=None) -> keras.Model:  # fmt: skip
     """From a map ``(n, *condition)`` to a picture ``(n, *outputs)``: dense layers on patches.
@@ -136,24 +162,33 @@ def _layers(width, depth, last, seed):
 
 def check(name, network) -> keras.Model:
     """Return ``network``; TypeError unless built, from one tensor to one, and all in float32."""
+    inputs(name, network)
+    return network
+
+
+def inputs(name, network, numbers=(1,)) -> list[tuple[int, ...]]:
+    """Return the shape of each input; TypeError unless `check`, for one of ``numbers`` of them."""
     kind = f"{type(network).__module__}.{type(network).__qualname__}"
     if not isinstance(network, keras.Model) or not network.built:
         state = "one that is not built" if isinstance(network, keras.Model) else kind
         raise TypeError(f"{name} must be a built keras.Model (of Keras 3); got {state}")
-    for shape in (getattr(network, "input_shape", None), getattr(network, "output_shape", None)):
-        if not isinstance(shape, tuple) or len(shape) < 2 or None in shape[1:]:
-            raise TypeError(
-                f"{name} must be a keras.Model from one tensor to one, of fixed shapes; got {kind} "
-                f"with shape {shape}. A subclassed model is wrapped so: "
-                "x = keras.Input(shape); keras.Model(x, model(x))"
-            )
+    taken, given = (getattr(network, f"{end}_shape", None) for end in ("input", "output"))
+    shapes = taken if isinstance(taken, list) else [taken]
+    fixed = all(isinstance(s, tuple) and len(s) > 1 and None not in s[1:] for s in (*shapes, given))
+    if not fixed or len(shapes) not in numbers:
+        several = {(1,): "one tensor", (2,): "two tensors", (1, 2): "one or two tensors"}[numbers]
+        raise TypeError(
+            f"{name} must be a keras.Model from {several} to one, of fixed shapes; got {kind} from "
+            f"shape {taken} to {given}. A subclassed model is wrapped so: "
+            "x = keras.Input(shape); keras.Model(x, model(x))"
+        )
     for layer in network._flatten_layers():
         if "float" in layer.compute_dtype and layer.compute_dtype != "float32":
             raise TypeError(
                 f"{name} must compute in float32; its layer {layer.name!r} computes in "
                 f"{layer.compute_dtype}. Build it under keras.config.set_dtype_policy('float32')"
             )
-    return network
+    return [shape[1:] for shape in shapes]
 
 
 def check_shapes(name, network, start, end) -> None:

@@ -48,13 +48,16 @@ class SharedSteps:
 
         def on_replica():
             self._draws = 0
-            return update(_rows_of(_replica(), batch))
+            return update(tf.nest.map_structure(lambda x: _rows_of(_replica(), x), batch))
 
         means, rows = strategy.run(on_replica)
         state = self.seed_generator.state  # a replica may not move it: once, for all
         state.assign(state.value + [0, self._draws])
         means = {name: strategy.reduce("MEAN", v, axis=None) for name, v in means.items()}
-        return means, tf.reshape(strategy.gather(rows, axis=0), batch.shape)
+        rows = tf.nest.map_structure(
+            lambda x, whole: tf.reshape(strategy.gather(x, axis=0), whole.shape), rows, batch
+        )
+        return means, rows
 
     def _draw(self, sampler, shape, **options):
         """Draw what all replicas draw, and keep this one's rows."""

@@ -91,6 +91,10 @@ class CompiledModel(keras.Model, abc.ABC):
         """Return ``data``; a model that has no place for some of it raises ValueError here."""
         return data
 
+    def resident(self, data):
+        """What stays in memory of what `fit` was given: ``(n, ...)``, or a tuple of such."""
+        return self.validate_data(_resident(data, self.input_shape[1:]))
+
     def before_training(self, data, batch_size):
         """What a model does once before its first epoch, with all of ``data`` ``(n, ...)``."""
 
@@ -111,12 +115,12 @@ class CompiledModel(keras.Model, abc.ABC):
         """
         if not self.compiled:
             self.compile()
-        data = self.validate_data(_resident(data, self.input_shape[1:]))
+        data = self.resident(data)
         batch_size = validate.count("batch_size", batch_size, self.min_batch_size)
         epochs = validate.count("epochs", epochs, minimum=0)
         initial_epoch = validate.count("initial_epoch", initial_epoch, minimum=0)
         if steps_per_epoch is None:
-            steps_per_epoch = max(1, len(data) // batch_size)
+            steps_per_epoch = max(1, tf.nest.flatten(data)[0].shape[0] // batch_size)
         steps_per_epoch = validate.count("steps_per_epoch", steps_per_epoch)
         callbacks = [callback for callback in keras.tree.flatten(callbacks) if callback is not None]
         for callback in callbacks:
@@ -140,7 +144,8 @@ class CompiledModel(keras.Model, abc.ABC):
             for epoch in range(self._initial_epoch or initial_epoch, epochs):
                 hooks.on_epoch_begin(epoch)
                 hooks.on_train_batch_begin(0)
-                losses = self._compiled_epoch(data.shape, batch_size, steps_per_epoch)(data).numpy()
+                epoch_of = self._compiled_epoch(data, batch_size, steps_per_epoch)
+                losses = epoch_of(*tf.nest.flatten(data)).numpy()
                 self.step_losses = dict(zip(self.log_names, losses.T, strict=True))
                 logs = {name: float(values.mean()) for name, values in self.step_losses.items()}
                 hooks.on_train_batch_end(steps_per_epoch - 1, logs)
@@ -152,19 +157,23 @@ class CompiledModel(keras.Model, abc.ABC):
         hooks.on_train_end(logs)
         return self.history
 
-    def _compiled_epoch(self, data_shape, batch_size, steps):
+    def _compiled_epoch(self, data, batch_size, steps):
         """The graph of ``steps`` steps; it gives the losses, ``(steps, len(log_names))``."""
+        spec = tf.nest.map_structure(tf.TensorSpec.from_tensor, data)
+        rows_in_all = tf.nest.flatten(spec)[0].shape[0]
 
         def key():
-            return data_shape, batch_size, steps, settings_of(self)
+            return spec, batch_size, steps, settings_of(self)
 
         if self.train_function is not None and self.train_function[0] == key():
             return self.train_function[1]
 
-        def run(data):
+        def run(*parts):
+            data = tf.nest.pack_sequence_as(spec, parts)
+
             def draw_batch():
-                rows = self.random_uniform((batch_size,), 0, data.shape[0], tf.int32)
-                return tf.gather(data, rows)
+                rows = self.random_uniform((batch_size,), 0, rows_in_all, tf.int32)
+                return tf.nest.map_structure(lambda part: tf.gather(part, rows), data)
 
             def body(i, losses):
                 logs = self.step(draw_batch)
@@ -176,7 +185,7 @@ class CompiledModel(keras.Model, abc.ABC):
         # Inside XLA on a CPU, threefry draws ten times faster; outside it has no kernel.
         self._random_algorithm = "threefry" if self.jit_compile else "philox"
         try:
-            run = traced(run, data_shape, jit_compile=self.jit_compile)
+            run = traced(run, *tf.nest.flatten(spec), jit_compile=self.jit_compile)
         finally:
             self._random_algorithm = "philox"
         self.train_function = (key(), run)

@@ -2,6 +2,7 @@
 
 from genlib.gans.base import AdversarialModel
 from genlib.gans.began import BEGAN
+from genlib.gans.conditional_gan import ConditionalGAN
 from genlib.gans.cramer_gan import CramerGAN
 from genlib.gans.ebgan import EBGAN
 from genlib.gans.fisher_gan import FisherGAN
@@ -11,9 +12,31 @@ from genlib.gans.lsgan import LSGAN
 from genlib.gans.magan import MAGAN
 from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
+from genlib.gans.pix2pix import Pix2Pix
 from genlib.gans.rwgan import RWGAN
 from genlib.gans.wgan import WGAN
 from genlib.gans.wgan_gp import WGANGP
+
+__all__ = [
+    "REGISTRY",
+    "AdversarialModel",
+    "BEGAN",
+    "ConditionalGAN",
+    "CramerGAN",
+    "EBGAN",
+    "FisherGAN",
+    "GAN",
+    "GMMN",
+    "LSGAN",
+    "MAGAN",
+    "MMDGAN",
+    "MMDGANGP",
+    "McGAN",
+    "Pix2Pix",
+    "RWGAN",
+    "WGAN",
+    "WGANGP",
+]
 
 #: Short name to class. A new variant is one new file and one line here.
 REGISTRY: dict[str, type[AdversarialModel]] = {

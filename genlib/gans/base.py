@@ -20,6 +20,10 @@ CRITIC_KINDS = {
     "scalar": ("one number a sample, shape (n, 1)", lambda out, data: out == (1,)),
     "pair": ("two numbers a sample, shape (n, 2)", lambda out, data: out == (2,)),
     "vector": ("a vector a sample, shape (n, k)", lambda out, data: len(out) == 1),
+    "patches": (
+        "a map of numbers, shape (n, h, w, 1)",
+        lambda out, data: len(out) == 3 and out[-1] == 1,
+    ),
     "autoencoder": ("a copy of each sample, of the data's shape", lambda out, data: out == data),
 }
 
@@ -59,14 +63,13 @@ class AdversarialModel(CompiledModel):
     def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
                  name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
-        check_networks(generator, critic, self.critic_kind)
+        self.latent_dim = self.check_networks(generator, critic)
         self.generator, self.critic = generator, critic
         self.critic_steps = validate.count("critic_steps", critic_steps)
         self.r1 = validate.non_negative("r1", r1)
         if self.r1:
             self._require_score()
             penalties.refuse_batch_norm(critic)
-        self.latent_dim = generator.input_shape[-1]
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
         self.average = None if ema is None else keras.models.clone_model(generator)
         if self.average is not None:
@@ -79,6 +82,11 @@ class AdversarialModel(CompiledModel):
         for name in ("critic_loss", "generator_loss"):
             if name in vars(cls):
                 setattr(cls, name, _on_arrays(vars(cls)[name]))
+
+    def check_networks(self, generator, critic):
+        """The size of a latent; TypeError or ValueError for networks that it cannot train."""
+        check_networks(generator, critic, self.critic_kind)
+        return generator.input_shape[-1]
 
     # What a variant defines.
 
@@ -94,6 +102,10 @@ class AdversarialModel(CompiledModel):
         """What `r1` flattens, one number a sample: ``(n, ...)`` to ``(n, 1)`` or ``(n,)``."""
         self._require_score()
         return self.critic(x, training=True)
+
+    def steepness(self, real):
+        """What ``r1 / 2`` weighs: `penalties.r1` of `score`, a scalar."""
+        return penalties.r1(self.score, real)
 
     def _require_score(self):
         if not self.has_score:
@@ -147,11 +159,15 @@ class AdversarialModel(CompiledModel):
 
         ``averaged`` uses the running mean of the generator's weights; ValueError without `ema`.
         """
-        shape, seed = (validate.count("n", n), self.latent_dim), validate.seed("seed", seed)
+        return self._draw_samples(validate.count("n", n), seed, averaged)
+
+    def _draw_samples(self, n, seed, averaged, given=lambda latent: latent):
+        """What the generator, or its average, makes of ``given(latents (n, latent_dim))``."""
+        shape, seed = (n, self.latent_dim), validate.seed("seed", seed)
         if averaged and self.average is None:
             raise ValueError("averaged needs a model built with ema, such as ema=0.999")
         latent = keras.random.normal(shape, dtype="float32", seed=seed)
-        return (self.average if averaged else self.generator)(latent, training=False)
+        return (self.average if averaged else self.generator)(given(latent), training=False)
 
     @property
     def optimizers(self):
@@ -201,12 +217,12 @@ class AdversarialModel(CompiledModel):
 
     def update_critic(self, real):
         """Go down the critic's loss: ``{log name: scalar}``, and the generated samples."""
-        fake, logs = self.generate(tf.shape(real)[0]), {}
+        fake, logs = self.generate_like(real), {}
 
         def objective():
             loss = self.critic_loss(real, fake)
             logs.update(self._take_reported())
-            return loss + self.r1 / 2 * penalties.r1(self.score, real) if self.r1 else loss
+            return loss + self.r1 / 2 * self.steepness(real) if self.r1 else loss
 
         logs["critic_loss"] = minimise(self.critic_optimizer, self.critic_variables, objective)
         return logs, fake
@@ -223,7 +239,7 @@ class AdversarialModel(CompiledModel):
         made, logs = [], {}
 
         def objective():
-            made.append(self.generate(tf.shape(real)[0]))  # here, so that gradients reach it
+            made.append(self.generate_like(real))  # here, so that gradients reach it
             loss = self.generator_loss(real, made[0])
             logs.update(self._take_reported())
             return loss
@@ -231,6 +247,10 @@ class AdversarialModel(CompiledModel):
         variables = self.generator.trainable_variables
         logs["generator_loss"] = minimise(self.generator_optimizer, variables, objective)
         return logs, made[0]
+
+    def generate_like(self, real):
+        """As many samples as ``real`` has, in training mode."""
+        return self.generate(tf.shape(real)[0])
 
     def generate(self, n):
         """``n`` samples in training mode, from latents that a checkpoint can repeat."""
@@ -292,6 +312,8 @@ def _on_arrays(loss):
     """``loss`` of two batches in any form that becomes a float32 tensor; one may be None."""
 
     def tensor(x):
+        if isinstance(x, tuple):  # samples and their conditions
+            return tuple(map(tensor, x))
         return None if x is None else tf.cast(tf.convert_to_tensor(x), tf.float32)
 
     @functools.wraps(loss)
@@ -312,8 +334,13 @@ def check_networks(generator, critic, kind):
     made, taken, given = generator.output_shape[1:], critic.input_shape[1:], critic.output_shape[1:]
     if made != taken:
         raise ValueError(f"critic must accept what generator makes, {made}; it accepts {taken}")
-    if {id(v) for v in generator.variables} & {id(v) for v in critic.variables}:
-        raise ValueError("critic must not share weights with generator; got networks that do")
+    refuse_shared_weights(generator, critic)
     words, fits = CRITIC_KINDS[kind]
     if not fits(given, made):
         raise ValueError(f"critic must give {words}; it gives {critic.output_shape}")
+
+
+def refuse_shared_weights(generator, critic):
+    """ValueError where both own a variable."""
+    if {id(v) for v in generator.variables} & {id(v) for v in critic.variables}:
+        raise ValueError("critic must not share weights with generator; got networks that do")

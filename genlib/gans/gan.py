@@ -27,12 +27,12 @@ class GAN(AdversarialModel):
 
     def critic_loss(self, real, fake):
         """``-E log D(x) - E log(1 - D(G(z)))``, in nats."""
-        on_real, on_fake = self.critic(real, training=True), self.critic(fake, training=True)
+        on_real, on_fake = self.score(real), self.score(fake)
         return tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_fake))
 
     def generator_loss(self, real, fake):
         """``-E log D(G(z))`` or ``E log(1 - D(G(z)))``, in nats."""
-        on_fake = self.critic(fake, training=True)
+        on_fake = self.score(fake)
         if self.objective == "non_saturating":
             return tf.reduce_mean(tf.nn.softplus(-on_fake))
         return -tf.reduce_mean(tf.nn.softplus(on_fake))
