@@ -204,7 +204,7 @@ def check_shapes(name, network, start, end) -> None:
 def output_range(network):
     """``(low, high, activation)`` of what a network can give, by its last activation."""
     last = network.outputs[0]._keras_history.operation
-    while isinstance(last, keras.layers.Reshape | keras.layers.Flatten):
+    while isinstance(last, keras.layers.Reshape | keras.layers.Flatten | keras.layers.Permute):
         last = last.input._keras_history.operation
     if isinstance(last, keras.Model):
         return output_range(last)

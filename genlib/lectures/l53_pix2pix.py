@@ -109,10 +109,9 @@ def photo_critic(patch=16, width=64, seed=100):
 
 def paint(generator, x, z=None):
     """What a photo generator makes of a map ``(1, h, w, COLOURS)`` of any size, and noise ``z``."""
-    dense = (layer for layer in generator._flatten_layers() if hasattr(layer, "units"))
-    noise = 0 if z is None else z.shape[-1]
-    whole = photo_generator(*x.shape[1:3], width=next(dense).units, noise=noise)
-    whole.set_weights(generator.get_weights())
+    weights, noise = generator.get_weights(), 0 if z is None else z.shape[-1]
+    whole = photo_generator(*x.shape[1:3], width=weights[0].shape[1], noise=noise)
+    whole.set_weights(weights)
     return whole(x if z is None else [z, x], training=False).numpy()[0]
 
 
@@ -321,6 +320,7 @@ def run(setting, seed):
 
 BLOBS = np.float32([[np.cos(a), np.sin(a)] for a in np.pi * (1 / 2 + np.arange(3) * 2 / 3)])
 TURN = np.pi / 3  # the right map: turned by 60 degrees
+PAIR_WEIGHT = 10.0
 WIDTH = 0.12  # of a blob
 UNEVEN = (0.6, 0.3, 0.1)  # masses with which no two blobs can be confused
 
@@ -360,10 +360,10 @@ class ManyCycles:
 
     Each has maps G and F and two critics (Zhu et al. 2017, equation 3): two least-squares games,
     whose critics see samples alone, and ``cycle_weight`` times ``cycle_loss``. ``masses`` are those
-    of the blobs; ``pairs`` known pairs add ``10 E |G(x) - y|``.
+    of the blobs; ``pairs`` known pairs add L1 for both maps.
     """
 
-    def __init__(self, seeds=12, cycle_weight=10.0, masses=(1 / 3, 1 / 3, 1 / 3), pairs=0):
+    def __init__(self, seeds=12, cycle_weight=2.0, masses=(1 / 3, 1 / 3, 1 / 3), pairs=0):
         self.seeds, self.cycle_weight = seeds, cycle_weight
         self.log_masses = tf.math.log(tf.constant([masses], tf.float32))
         self.G, self.F = (ManySeeds(seeds, 2, start=i) for i in range(2))
@@ -421,8 +421,9 @@ class ManyCycles:
         )
         loss += self.cycle_weight * cycle_loss(self.G, self.F, x, y)
         if self.known is not None:
-            gap = self.G(self.known) - tf.constant(right_map(self.known.numpy()))
-            loss += 10.0 * tf.reduce_mean(tf.abs(gap))
+            x, y = self.known, tf.constant(right_map(self.known.numpy()))
+            gaps = tf.abs(self.G(x) - y), tf.abs(self.F(y) - x)
+            loss += PAIR_WEIGHT * sum(map(tf.reduce_mean, gaps))
         return self.seeds * loss
 
     def scores(self, n=512):
