@@ -22,9 +22,10 @@ import tensorflow as tf
 from scipy.ndimage import affine_transform
 
 from genlib import data
-from genlib.gans import WGANGP
-from genlib.lectures import shipped
+from genlib.gans import WGANGP, Pix2Pix
+from genlib.lectures import l53_pix2pix, shipped
 from genlib.training import Resume
+from genlib.widgets.canvas import ink
 
 STATE = pathlib.Path(".train_weights")
 
@@ -93,6 +94,33 @@ def gan28(x):
     return model, x, {"batch_size": 64, "steps": 3600, "epochs": 36, "network": model.average}
 
 
+def outlines28(x):
+    """12,000 steps of pix2pix on 32 pairs: each digit and four altered copies, and its outline.
+
+    The outlines of the copies are drawn by an unsteady hand, through every third point.
+    """
+    digits, rng = augmented(x, 4), np.random.default_rng(1)
+    maps = [l53_pix2pix.drawn(digits[: len(x)])]
+    for picture in digits[len(x) :, ..., 0]:
+        lines = [line[::3] for line in l53_pix2pix.outlines(picture)]
+        lines = [line + rng.normal(0, 0.25 / 28, line.shape) for line in lines]
+        maps.append(ink([np.r_[line, line[:1]] for line in lines], (28, 28))[None, ..., None])
+    generator, steps = shipped.outlines28(), 12_000
+    model = Pix2Pix(generator, l53_pix2pix.digit_critic(), l1_weight=20.0, seed=0)
+    model.compile(*l53_pix2pix.optimizers(steps, 2e-3))
+    pairs = digits, np.concatenate(maps)
+    return model, pairs, {"batch_size": 32, "steps": steps, "epochs": 24, "network": generator}
+
+
+def pagoda(x):
+    """5,000 steps of pix2pix on 8 pairs of tiles, from the outer thirds of the photograph."""
+    generator, steps = shipped.pagoda(), 5000
+    model = Pix2Pix(generator, l53_pix2pix.photo_critic(), l1_weight=20.0, seed=0)
+    model.compile(*l53_pix2pix.optimizers(steps, 2e-3))
+    how = {"batch_size": 8, "steps": steps, "epochs": 20, "network": generator}
+    return model, l53_pix2pix.tiles(), how
+
+
 class Store(keras.callbacks.Callback):
     """After each epoch: the weights in half precision, and the CPU minutes up to here."""
 
@@ -132,11 +160,15 @@ def main(names):
         model, pictures, how = RECIPES[name](x)
         epochs = how.get("epochs", 40)
         callbacks = [Resume(STATE / name), Store(name, how.get("network", model))]
-        model.fit(pictures, how["batch_size"], epochs, how["steps"] // epochs, callbacks, verbose=0)
+        fit = {"steps_per_epoch": how["steps"] // epochs, "callbacks": callbacks, "verbose": 0}
+        pairs = pictures if isinstance(pictures, tuple) else (pictures,)  # with their conditions
+        model.fit(*pairs, batch_size=how["batch_size"], epochs=epochs, **fit)
         print(name, hashlib.sha256(shipped.path(name).read_bytes()).hexdigest(), flush=True)
 
 
-RECIPES = {recipe.__name__: recipe for recipe in (pixelcnn28, gan28, flow28, vae28)}
+RECIPES = {
+    recipe.__name__: recipe for recipe in (pixelcnn28, gan28, flow28, vae28, outlines28, pagoda)
+}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

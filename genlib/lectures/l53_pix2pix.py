@@ -7,11 +7,13 @@ import contourpy
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import ndtr, ndtri
 
-from genlib import data, metrics, networks, plots, validate
+from genlib import data, metrics, networks, validate
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences.samples import sliced_wasserstein
 from genlib.gans import Pix2Pix
+from genlib.lectures import runs
 from genlib.plots import COLORS
 from genlib.training import minimise
 from genlib.widgets import Scene, choice, scene, slider
@@ -28,7 +30,7 @@ HELD_OUT = slice(52, 104)  # columns of labels that no training sees: the middle
 
 @functools.cache
 def photograph():
-    """scikit-learn's photo of a pagoda (CC BY): picture ``(424, 640, 3)``, labels ``(106, 160)``.
+    """scikit-learn's photo of a pagoda (danielbuechele, CC BY 2.0): picture ``(424, 640, 3)``, labels ``(106, 160)``.
 
     Its pixels are averaged four by four, and k-means sorts the averages of the outer two thirds
     into `COLOURS` groups; hue counts 2.5 times as much as lightness, else red and brown are one.
@@ -316,6 +318,30 @@ def run(setting, seed):
     return scores
 
 
+def by_setting():
+    """The stored runs, three seeds of each of `SETTINGS`: ``{setting: [scores, ...]}``."""
+    found = {setting: [] for setting in SETTINGS}
+    for row in runs.stored("53_pix2pix"):
+        found[row["setting"]].append(row)
+    return found
+
+
+def table(task, settings=None):
+    """Print the stored runs of "photo" or "digits": mean and, in brackets, least and most."""
+    found = {k: v for k, v in by_setting().items() if k.startswith(task) and (settings or v)}
+    found = {k: found[k] for k in settings} if settings else found
+    shown = [name for name in SCORES if not np.isnan(next(iter(found.values()))[0][name])]
+    wide = max(len(SETTINGS[setting]) for setting in found)
+    print(" " * wide + " seeds" + "".join(f"{name:>24}" for name in shown))
+    for setting, rows in found.items():
+        line = f"{SETTINGS[setting]:<{wide}} {len(rows):>5}"
+        for name in shown:
+            values, form = np.array([row[name] for row in rows]), SCORES[name]
+            ends = f"({values.min():{form}} to {values.max():{form}})"
+            line += f"{f'{values.mean():{form}} {ends}':>24}"
+        print(line)
+
+
 # Without pairs: CycleGAN's cycle loss on a toy whose right map is known
 
 BLOBS = np.float32([[np.cos(a), np.sin(a)] for a in np.pi * (1 / 2 + np.arange(3) * 2 / 3)])
@@ -452,3 +478,403 @@ def cycle_loss(G, F, x, y):
     """``E |F(G(x)) - x| + E |G(F(y)) - y|`` (Zhu et al. 2017, equation 2), means over both axes."""
     there, back = tf.abs(F(G(x)) - x), tf.abs(G(F(y)) - y)
     return tf.reduce_mean(there) + tf.reduce_mean(back)
+
+
+# Explorer: median_line. What the best answer is, where a map leaves a place open
+
+PIXELS = np.arange(61.0)
+PLACE = 30.0
+
+
+def chance_of_ink(width, doubt, edge=False):
+    """The chance that each of `PIXELS` is inked, by a line or an edge whose place is not known.
+
+    A line ``width`` wide has its middle, an edge its place, at a normal with standard deviation
+    ``doubt`` about `PLACE`; right of an edge all is ink.
+    """
+    if edge:
+        return ndtr((PIXELS - PLACE) / doubt)
+    return ndtr((PIXELS - PLACE + width / 2) / doubt) - ndtr((PIXELS - PLACE - width / 2) / doubt)
+
+
+def risks(chance):
+    """Mean L1 and squared errors, over all pixels, of three answers: ``{answer: (L1, squared)}``.
+
+    Each pixel is 1 with ``chance``, else 0. "sample" is another picture, drawn by the same odds.
+    """
+    p, q = chance, 1 - chance
+    answers = {"median": np.float64(p > 0.5), "mean": p}
+    found = {
+        name: (np.sum(p * (1 - a) + q * a), np.sum(p * (1 - a) ** 2 + q * a**2))
+        for name, a in answers.items()
+    }
+    return found | {"sample": (np.sum(2 * p * q),) * 2}
+
+
+@scene("median_line")
+class MedianLine(Scene):
+    """Pictures of a line that fit one map, and the pictures that are least wrong."""
+
+    title = "The picture that is least wrong"
+    alt = (
+        "Left: nine pictures, a row each, that all fit one map: a dark line, or an edge, at "
+        "places that differ. Right: what answers best by squared error, a blue hump, and by L1, "
+        "a vermillion block or nothing, over the pixels of a row; a dotted line marks one half."
+    )
+    size = (9.4, 3.7)
+    reveals = (
+        {},
+        {"doubt": 5.0},
+        ({"doubt": 5.0, "width": 6.7}, {"doubt": 5.0, "width": 6.8}),
+        {"what": "an edge", "doubt": 5.0},
+    )
+
+    def controls(self):
+        return {
+            "what": choice("drawn", ["a line", "an edge"]),
+            "width": slider("width of the line", 5.0, 1.0, 20.0, 0.1),
+            "doubt": slider("doubt about its place", 2.0, 0.5, 8.0, 0.1),
+        }
+
+    def stage(self, fig):
+        left, right = fig.subplots(1, 2, width_ratios=[1, 1.25])
+        panel(left, "Nine pictures of one map", ("pixel", -0.5, 60.5), "", yticks=[])
+        left.grid(False)
+        self.rows = image(left, (-0.5, 60.5, 0, 9), cmap="gray_r", vmin=0, vmax=1)
+        panel(right, "The best answer", ("pixel", 0, 60), ("ink", -0.03, 1.2))
+        right.axhline(0.5, color=COLORS["mixture"], linestyle=":")
+        names = {"by squares: the mean": "real", "by L1: the median": "generated"}
+        key(right, 0.02, 0.97, names, 0.085, fontsize=10)
+        self.mean = curve(right, "real", linewidth=2)
+        self.fill = shade(right, "generated")
+        self.median = curve(right, "generated", linewidth=2.5)
+
+    def update(self, what, width, doubt):
+        edge = what == "an edge"
+        chance = chance_of_ink(width, doubt, edge)
+        places = PLACE + doubt * ndtri((np.arange(9) + 0.5) / 9)
+        far = PIXELS - places[[4, 7, 1, 8, 3, 0, 6, 2, 5], None]
+        self.rows.set_data(far > 0 if edge else np.abs(far) <= width / 2)
+        median = np.float64(chance > 0.5)
+        self.mean.move(PIXELS, chance)
+        self.median.move(np.repeat(PIXELS, 2) + np.tile([-0.5, 0.5], 61), np.repeat(median, 2))
+        self.fill.move(PIXELS, 0, median)
+        errors = risks(chance)
+        return {
+            "highest chance of ink": float(chance[:-1].max()),
+            "L1 of the median": errors["median"][0],
+            "of the mean": errors["mean"][0],
+            "of a real picture": errors["sample"][0],
+        }
+
+
+# Explorer: patch_gan. What one score sees
+
+
+def receptive_field(strides, kernel=4):
+    """Pixels across that one output of convolutions ``kernel`` wide sees, first stride first."""
+    pixels = 1
+    for stride in reversed(strides):
+        pixels = stride * pixels + kernel - stride
+    return pixels
+
+
+PATCHES = (8, 16, 32, 64)
+
+
+@scene("patch_gan")
+class PatchScores(Scene):
+    """One score of a PatchGAN: the window of the photograph that it sees, by its gradient."""
+
+    title = "What one score of a PatchGAN sees"
+    alt = (
+        "Left: a tile of the photograph, a green square round the window of one score. Middle: the "
+        "slope of that score in each pixel: dark inside the window and blank outside. Right: the "
+        "map of all scores, that one marked."
+    )
+    size = (9.6, 3.7)
+    reveals = (
+        {},
+        {"patch": 64},
+        {"patch": 8},
+        {"row": 0, "column": 0},
+    )
+
+    def controls(self):
+        return {
+            "patch": choice("patch, pixels", PATCHES, 16),
+            "row": slider("down", 30, 0, 63, 1),
+            "column": slider("across", 30, 0, 63, 1),
+        }
+
+    def stage(self, fig):
+        left, middle, self.right = fig.subplots(1, 3)
+        labels = photograph()[1][55:71, 20:36]
+        picture = photograph()[0][220:284, 80:144]
+        self.pair = tf.constant(picture[None]), tf.constant(one_hot(labels))
+        self.critics = {patch: photo_critic(patch, seed=0) for patch in PATCHES}
+        self.slopes = {}
+        extent = (0, 64, 64, 0)
+        panel(left, "The picture", "pixels", "", xticks=range(0, 65, 16), yticks=range(0, 65, 16))
+        left.imshow(picture, extent=extent)
+        self.window = curve(left, "critic", linewidth=3)
+        panel(middle, "Slope of one score", "pixels", "", xticks=range(0, 65, 16), yticks=[])
+        middle.grid(False)
+        self.heat = moving(middle.imshow([[0]], cmap="Greens", vmin=0, vmax=1, extent=extent))
+        panel(self.right, "All the scores", "windows across", "", xticks=[], yticks=[])
+        self.right.grid(False)
+        self.scores = moving(self.right.imshow([[0]], cmap="gray_r", vmin=0, vmax=1, extent=extent))
+        self.mark = curve(self.right, "critic", linewidth=3)
+
+    def update(self, patch, row, column):
+        critic, stride = self.critics[patch], max(SCALE, patch // 2)
+        across = critic.output_shape[1]
+        i, j = (int(np.clip((p - patch / 2) / stride + 0.5, 0, across - 1)) for p in (row, column))
+        slope, scores = self._slope(patch, i, j)
+        self.heat.set_data(slope / slope.max())
+        self.scores.set_data((scores - scores.min()) / (np.ptp(scores) or 1.0))
+        self.window.move(*_square(stride * j, stride * i, patch))
+        self.mark.move(*_square(64 / across * j, 64 / across * i, 64 / across))
+        outside = slope.copy()
+        outside[stride * i : stride * i + patch, stride * j : stride * j + patch] = 0
+        return {
+            "scores": across**2,
+            "pixels that this one sees": int((slope > 0).sum()),
+            "largest slope elsewhere": f"{outside.max():g}",
+            "scores that see the middle pixel": _covering(32, patch, stride, across) ** 2,
+        }
+
+    def _slope(self, patch, i, j):
+        """The size of the gradient of score (i, j) in each pixel, ``(64, 64)``; all scores."""
+        if (patch, i, j) not in self.slopes:
+            y, x = self.pair
+            with tf.GradientTape() as tape:
+                tape.watch(y)
+                scores = self.critics[patch]([y, x])[0, ..., 0]
+                score = scores[i, j]
+            slope = np.abs(tape.gradient(score, y).numpy()[0]).sum(-1)
+            self.slopes[patch, i, j] = slope, scores.numpy()
+        return self.slopes[patch, i, j]
+
+
+def _square(left, top, side):
+    return left + side * np.array([0, 1, 1, 0, 0]), top + side * np.array([0, 0, 1, 1, 0])
+
+
+def _covering(pixel, patch, stride, across):
+    """How many windows along an axis hold ``pixel``."""
+    return sum(stride * i <= pixel < stride * i + patch for i in range(across))
+
+
+# Explorer: cycle_lines. Without pairs: two lines that undo each other
+
+MEAN_ABS = np.sqrt(2 / np.pi)  # of a standard normal
+
+
+def line_losses(slope, back):
+    """For x ~ N(0, 1), y ~ N(1, 2), G(x) = 1 + slope x and F(y) = back (y - 1): exact, in order:
+
+    the cycle loss, W1 of G(x) to y, W1 of F(y) to x, and ``E |G(x) - (1 + 2 x)|``.
+    """
+    return (
+        3 * MEAN_ABS * abs(slope * back - 1),
+        MEAN_ABS * abs(abs(slope) - 2),
+        MEAN_ABS * abs(2 * abs(back) - 1),
+        MEAN_ABS * abs(slope - 2),
+    )
+
+
+@scene("cycle_lines")
+class CycleLines(Scene):
+    """Two Gaussians, a line each way: what the cycle loss and the two games can tell."""
+
+    title = "Without pairs: what can be told of a map"
+    alt = (
+        "Left: the map G from x to y, a vermillion line through dots, and the right map, a dashed "
+        "line. Middle: the density of y in blue and of G(x) in vermillion. Right: the way back: "
+        "F(G(x)) against x, which is the diagonal where the cycle loss is 0."
+    )
+    size = (9.8, 3.6)
+    reveals = (
+        {"slope": 2.0, "back": 0.5},
+        {"slope": 1.0, "back": 1.0},
+        {"slope": -2.0, "back": -0.5},
+    )
+
+    def controls(self):
+        return {
+            "slope": slider("slope of G", 1.2, -3.0, 3.0, 0.1),
+            "back": slider("slope of F", -0.4, -1.5, 1.5, 0.1),
+        }
+
+    def stage(self, fig):
+        left, middle, right = fig.subplots(1, 3)
+        self.x = ndtri((np.arange(25) + 0.5) / 25)
+        ends = np.array([-2.5, 2.5])
+        panel(left, "The map G", ("x", -2.5, 2.5), ("y", -6, 8))
+        left.plot(ends, 1 + 2 * ends, "--", color=COLORS["mixture"])
+        key(left, 0.03, 0.97, {"the right map": "mixture", "G": "generated"}, fontsize=10)
+        self.line, self.dots = curve(left, "generated"), dot(left, "generated", 5)
+        panel(middle, "What the critic sees", ("y", -6, 8), ("density", 0, 0.5))
+        self.y = np.linspace(-6, 8, 281)
+        middle.plot(self.y, _normal(self.y, 1, 2), color=COLORS["real"])
+        key(middle, 0.03, 0.97, {"y": "real", "G(x)": "generated"}, fontsize=10)
+        self.density = curve(middle, "generated")
+        panel(right, "The cycle", ("x", -2.5, 2.5), ("F(G(x))", -4, 4))
+        right.plot(ends, ends, "--", color=COLORS["mixture"])
+        self.cycle = curve(right, "critic", linewidth=2.5)
+
+    def update(self, slope, back):
+        ends = np.array([-2.5, 2.5])
+        self.line.move(ends, 1 + slope * ends)
+        self.dots.move(self.x, 1 + slope * self.x)
+        self.density.move(self.y, _normal(self.y, 1, max(abs(slope), 0.05)))
+        self.cycle.move(ends, back * slope * ends)
+        names = "cycle loss", "W1 of G(x) to y", "W1 of F(y) to x", "distance to the right map"
+        return dict(zip(names, line_losses(slope, back), strict=True))
+
+
+def _normal(x, mean, scale):
+    return np.exp(-(((x - mean) / scale) ** 2) / 2) / (scale * np.sqrt(2 * np.pi))
+
+
+# The learner's own outline
+
+PRESETS = (37, 250, 345, 410, 555, 690)  # of the unseen digits; their outlines
+
+
+def presets():
+    """Strokes by name: outlines of real digits that no training saw, and what is no digit."""
+    test, labels = data.images("mnist5k", "test")
+    found = {f"a real {labels[i]}": outlines(test[i, ..., 0]) for i in PRESETS}
+    turn = np.linspace(0, 2 * np.pi, 40)
+    ring = np.stack([np.cos(turn), np.sin(turn)], 1)
+    found["a ring"] = [0.5 + 0.33 * ring, 0.5 + 0.2 * ring]
+    found["one circle"] = [0.5 + 0.3 * ring]
+    found["one line"] = [[(0.5, 0.15), (0.5, 0.85)]]
+    return found
+
+
+def outline_canvas(*generators):
+    """A canvas whose drawing each of ``generators`` (outlines to digits) answers, side by side."""
+
+    def answer(canvas):
+        x = canvas.picture[None, ..., None].astype(np.float32)
+        made = [np.clip(net(x, training=False).numpy()[0, ..., 0], 0, 1) for net in generators]
+        read = metrics.read_digits(np.stack(made)[..., None])
+        said = ", ".join("no digit" if k < 0 else f"a {k}" for k in read)
+        return np.concatenate(made, 1), f"A reader of digits reads the answer as: {said}."
+
+    return Canvas(presets(), answer=answer, title="Draw the outline of a digit")
+
+
+# Exercises
+
+
+@exercise("53_pix2pix/1")
+def field_of_a_patch_gan():
+    """Pixels across that a score sees behind convolutions of 4 x 4 with strides 2, 2, 1, 1."""
+    strides = (2, 2, 1, 1)
+    return Number(
+        receptive_field(strides),
+        tolerance=0.5,
+        right="from the score back: 1, 4, 7, 16, 34.",
+        mistakes=[
+            (
+                receptive_field((2, 2, 2, 1, 1)),
+                "That is the paper's, which has one more layer of stride 2.",
+            ),
+            (
+                receptive_field(strides[::-1]),
+                "Go from the score back to the picture: the last layer's stride comes first.",
+            ),
+            (4 * len(strides), "Windows of neighbours overlap: they do not add up."),
+            (
+                receptive_field((1, 1, 1, 1)),
+                "That is for strides of 1; behind a stride of 2 each step is two pixels.",
+            ),
+        ],
+    )
+
+
+@exercise("53_pix2pix/2")
+def generators_loss():
+    """Write loss(logits, made, real, weight): what the generator of pix2pix lowers."""
+
+    def reference(logits, made, real, weight):
+        return np.mean(np.logaddexp(0, -logits)) + weight * np.mean(np.abs(real - made))
+
+    def inputs(rng):
+        made, real = rng.random((2, 3, 8, 8, 1))
+        return rng.normal(size=(3, 2, 2, 1)), made, real, float(rng.uniform(1, 20))
+
+    return Function(
+        reference,
+        inputs,
+        tolerance=1e-4,
+        right="the mean over all patches, and lambda times the mean over all pixels.",
+        mistakes=[
+            (
+                lambda s, m, r, w: np.mean(np.logaddexp(0, s)) + w * np.mean(np.abs(r - m)),
+                "softplus(logits) is the critic's loss on made pictures: mind the sign.",
+            ),
+            (
+                lambda s, m, r, w: np.mean(np.logaddexp(0, -s)) + w * np.mean((r - m) ** 2),
+                "Those are squares, whose best answer is the mean; the paper takes L1.",
+            ),
+            (
+                lambda s, m, r, w: (
+                    np.mean(np.logaddexp(0, -s)) + w * np.abs(r - m).sum((1, 2, 3)).mean()
+                ),
+                "L1 is a mean over the pixels too, else lambda grows with the picture.",
+            ),
+            (
+                lambda s, m, r, w: np.mean(np.logaddexp(0, -s)) + np.mean(np.abs(r - m)),
+                "The weight is missing.",
+            ),
+            (
+                lambda s, m, r, w: w * np.mean(np.abs(r - m)),
+                "That is L1 alone: the critic's word is missing.",
+            ),
+            (
+                lambda s, m, r, w: (
+                    np.logaddexp(0, -s.mean((1, 2, 3))).mean() + w * np.mean(np.abs(r - m))
+                ),
+                "Each patch plays its own game: first softplus, then the mean.",
+            ),
+        ],
+        calls=6,
+    )
+
+
+@exercise("53_pix2pix/3")
+def best_pixel():
+    """The best answer by L1 for a pixel that is 0.1, 0.6 or 1 with odds 40, 25 and 35 %."""
+    values, odds = np.array([0.1, 0.6, 1.0]), np.array([0.4, 0.25, 0.35])
+    grid = np.linspace(0, 1, 1001)
+    l1 = (odds * np.abs(values - grid[:, None])).sum(1)
+    return Number(
+        float(grid[l1.argmin()]),
+        tolerance=0.004,
+        right="below 0.6 lies 40 % and above it 35 %, so a step to either side costs more.",
+        mistakes=[
+            (float(odds @ values), "That is the mean, which squared errors would choose."),
+            (float(values[odds.argmax()]), "That is the likeliest value; L1 asks for the middle."),
+            (float(values.mean()), "The odds count."),
+            (float(l1.min()), "That is the error of the best answer; asked is the answer."),
+        ],
+    )
+
+
+@exercise("53_pix2pix/4")
+def which_wrong_map_passes():
+    """The wrong map that no loss of CycleGAN can tell from the right one, 1 + 2x."""
+    return Choice(
+        right_choice="1 - 2x",
+        why="it makes the right distribution, and y -> (1 - y) / 2 undoes it.",
+        wrong={
+            "1 + x": "It can be undone, but G(x) is too narrow: a critic sees that.",
+            "1 + 2|x|": "Two x go to one y, so no map back can undo it: the cycle loss tells.",
+            "2 - 2x": "Its mean is 2, and that of y is 1: a critic sees that.",
+        },
+    )
