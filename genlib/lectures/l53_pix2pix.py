@@ -30,10 +30,11 @@ HELD_OUT = slice(52, 104)  # columns of labels that no training sees: the middle
 
 @functools.cache
 def photograph():
-    """scikit-learn's photo of a pagoda (danielbuechele, CC BY 2.0): picture ``(424, 640, 3)``, labels ``(106, 160)``.
+    """Return a photo of a pagoda ``(424, 640, 3)``, and its labels ``(106, 160)``.
 
-    Its pixels are averaged four by four, and k-means sorts the averages of the outer two thirds
-    into `COLOURS` groups; hue counts 2.5 times as much as lightness, else red and brown are one.
+    By danielbuechele (CC BY 2.0), it comes with scikit-learn. Its pixels are averaged four by four,
+    and k-means sorts the averages of the outer two thirds into `COLOURS` groups; hue counts 2.5
+    times as much as lightness, else red and brown are one.
     """
     from sklearn.cluster import KMeans
     from sklearn.datasets import load_sample_image
