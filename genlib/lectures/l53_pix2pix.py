@@ -149,7 +149,7 @@ def photo_scores(made):
     _, real = held_out()
     labels = photograph()[1][:, HELD_OUT]
     return {
-        "dB": float(-10 * np.log10(np.mean((made - real) ** 2))),
+        "dB": float(-10 * np.log10(np.mean((made - real) ** 2) + 1e-12)),
         "L1": float(np.mean(np.abs(made - real))),
         "patches": patch_distance(made, real),
         "spread": spread(made, labels) / spread(real, labels),
@@ -201,7 +201,7 @@ def digit_scores(made):
     made = np.clip(made, 0, 1)
     right = metrics.read_digits(made) == labels
     return {
-        "dB": float(-10 * np.log10(np.mean((made - real) ** 2))),
+        "dB": float(-10 * np.log10(np.mean((made - real) ** 2) + 1e-12)),
         "L1": float(np.mean(np.abs(made - real))),
         "spread": float(made.std(0).mean() / real.std(0).mean()),
         "right": float(right.mean()),
@@ -212,19 +212,19 @@ def digit_scores(made):
 
 SETTINGS = {
     "photo, L1": "L1 alone",
-    "photo, pix2pix": "L1 and a critic of 16 x 16 patches that sees the map",
-    "photo, no L1": "the critic alone",
-    "photo, blind critic": "the critic sees no map",
-    "photo, patch 4": "a critic of 4 x 4 patches",
-    "photo, patch 64": "a critic of the whole tile",
-    "photo, noise": "as pix2pix, with noise on the map",
+    "photo, pix2pix": "L1, critic of 16 x 16",
+    "photo, no L1": "critic of 16 x 16 alone",
+    "photo, blind critic": "L1, critic that sees no map",
+    "photo, patch 4": "L1, critic of 4 x 4",
+    "photo, patch 64": "L1, critic of 64 x 64",
+    "photo, noise": "L1, critic of 16 x 16, noise",
     "digits, L1": "L1 alone",
-    "digits, L1, sigmoid": "L1 alone, and a sigmoid in the last layer",
-    "digits, pix2pix": "L1 and a critic of 12 x 12 patches",
+    "digits, L1, sigmoid": "L1 alone, sigmoid last",
+    "digits, pix2pix": "L1, critic of 12 x 12",
 }
 
 SCORES = {
-    "dB": ".1f",  # peak signal to noise, against the one true picture
+    "dB": ".2f",  # peak signal to noise, against the one true picture
     "L1": ".3f",
     "patches": ".4f",  # `patch_distance`
     "spread": ".2f",  # where 1 is that of real pictures
@@ -328,18 +328,17 @@ def by_setting():
 
 
 def table(task, settings=None):
-    """Print the stored runs of "photo" or "digits": mean and, in brackets, least and most."""
-    found = {k: v for k, v in by_setting().items() if k.startswith(task) and (settings or v)}
-    found = {k: found[k] for k in settings} if settings else found
+    """Print the stored runs of "photo" or "digits": means, and half of the range over seeds."""
+    found = {k: v for k, v in by_setting().items() if v and k in (settings or SETTINGS)}
+    found = {k: v for k, v in found.items() if k.startswith(task)}
     shown = [name for name in SCORES if not np.isnan(next(iter(found.values()))[0][name])]
     wide = max(len(SETTINGS[setting]) for setting in found)
-    print(" " * wide + " seeds" + "".join(f"{name:>24}" for name in shown))
+    print(" " * wide + " seeds" + "".join(f"{name:>18}" for name in shown))
     for setting, rows in found.items():
         line = f"{SETTINGS[setting]:<{wide}} {len(rows):>5}"
         for name in shown:
             values, form = np.array([row[name] for row in rows]), SCORES[name]
-            ends = f"({values.min():{form}} to {values.max():{form}})"
-            line += f"{f'{values.mean():{form}} {ends}':>24}"
+            line += f"{f'{values.mean():{form}} ± {np.ptp(values) / 2:{form}}':>18}"
         print(line)
 
 
@@ -617,6 +616,7 @@ class PatchScores(Scene):
         self.slopes = {}
         extent = (0, 64, 64, 0)
         panel(left, "The picture", "pixels", "", xticks=range(0, 65, 16), yticks=range(0, 65, 16))
+        left.grid(False)
         left.imshow(picture, extent=extent)
         self.window = curve(left, "critic", linewidth=3)
         panel(middle, "Slope of one score", "pixels", "", xticks=range(0, 65, 16), yticks=[])
@@ -764,7 +764,10 @@ def outline_canvas(*generators):
         made = [np.clip(net(x, training=False).numpy()[0, ..., 0], 0, 1) for net in generators]
         read = metrics.read_digits(np.stack(made)[..., None])
         said = ", ".join("no digit" if k < 0 else f"a {k}" for k in read)
-        return np.concatenate(made, 1), f"A reader of digits reads the answer as: {said}."
+        rows = made[0]
+        for other in made[1:]:
+            rows = np.hstack([rows, np.full((28, 1), 0.15), other])
+        return rows, f"A reader of digits reads the answer as: {said}."
 
     return Canvas(presets(), answer=answer, title="Draw the outline of a digit")
 

@@ -22,6 +22,7 @@ from genlib import plots, validate
 from genlib.widgets.live import Live, weakly
 
 MODES = ("picture", "points")
+SIDE = 280  # pixels, on the page
 MOST_POINTS = 5000  # of all strokes together, so that a page stays quick
 
 _SCRIPT = """
@@ -105,7 +106,7 @@ class Pad(anywidget.AnyWidget):
     _esm = _SCRIPT
     strokes = traitlets.List().tag(sync=True)
     mode = traitlets.Enum(MODES, "picture").tag(sync=True)
-    side = traitlets.Int(280).tag(sync=True)  # pixels
+    side = traitlets.Int(SIDE).tag(sync=True)  # pixels
     pen = traitlets.Float(1.0).tag(sync=True)  # the line's width, in 28ths of the side
     label = traitlets.Unicode().tag(sync=True)  # for those who do not see it
 
@@ -194,8 +195,8 @@ class Canvas(Live, traitlets.HasTraits):
 
     def _lay_out(self, mode):
         self._pad = Pad(mode=mode, pen=self.pen)
-        self._image = widgets.Image(format="png", width=280, height=280)
-        self._image.layout.margin = "0 0 0 24px"
+        fit = {"margin": "0 0 0 24px", "max_width": "100%", "object_fit": "contain"}
+        self._image = widgets.Image(format="png", height=SIDE, layout=fit)
         self._said = widgets.HTML()
         self._text = widgets.Text(description="Strokes", continuous_update=False)
         self._text.layout.width = "min(640px, 90%)"
@@ -248,7 +249,8 @@ class Canvas(Live, traitlets.HasTraits):
             said = f"{drawn}. {said}"
             self._image.value = plots.encode(_enlarged(rows))
         self.alt = said
-        both = [_enlarged(self.picture)] + ([] if rows is None else [_enlarged(rows)])
+        gap = np.full((SIDE, 12, 4), 221, np.uint8)
+        both = [_enlarged(self.picture)] + ([] if rows is None else [gap, _enlarged(rows)])
         self.png = plots.encode(np.concatenate(both, 1))
         self._say(said)
 
@@ -308,9 +310,10 @@ def placed(strokes, extent) -> np.ndarray:
 
 
 def _enlarged(rows):
-    """``rows`` as pixels ``(280, 280, 4)``, uint8; grey ones with 1 for ink."""
+    """``rows`` as pixels ``(280, w, 4)``, uint8; grey ones with 1 for ink."""
     rows = np.clip(np.asarray(rows, np.float32), 0, 1)
     rows = rows[..., 0] if rows.ndim == 3 and rows.shape[-1] == 1 else rows
     rows = np.stack([1 - rows] * 3, -1) if rows.ndim == 2 else rows
-    picture = Image.fromarray(np.uint8(np.round(255 * rows)))
-    return np.asarray(picture.resize((280, 280), Image.Resampling.NEAREST).convert("RGBA"))
+    picture, size = Image.fromarray(np.uint8(np.round(255 * rows))), (rows.shape[1], rows.shape[0])
+    size = round(SIDE * size[0] / size[1]), SIDE
+    return np.asarray(picture.resize(size, Image.Resampling.NEAREST).convert("RGBA"))
