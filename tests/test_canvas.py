@@ -1,6 +1,8 @@
 """The canvas with no browser: strokes, picture, points, the line of text, presets, bad input."""
 
 import gc
+import sys
+import types
 import weakref
 
 import numpy as np
@@ -132,3 +134,16 @@ def test_a_canvas_is_freed_when_dropped():
     del canvas
     gc.collect()
     assert gone() is None and pad.comm is None
+
+
+def test_colab_is_told_where_anywidget_comes_from(canvas, monkeypatch):
+    colab = types.ModuleType("google.colab.output")
+    colab.enable_custom_widget_manager = lambda: None
+    colab._widgets = types.SimpleNamespace(_installed_url="https://example.org/manager.js")
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    _, metadata = canvas._repr_mimebundle_()
+    view = metadata["application/vnd.jupyter.widget-view+json"]
+    assert view["colab"]["custom_widget_manager"]["url"].endswith("manager.js")
+    canvas.close()
+    data, _ = canvas._repr_mimebundle_()  # its last picture can still be displayed
+    assert "image/png" in data and "application/vnd.jupyter.widget-view+json" not in data

@@ -260,7 +260,11 @@ class Canvas(Live, traitlets.HasTraits):
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Give a live front end the widget, and any other the drawing beside its answer."""
-        return self._bundle(self.png, f"{self.title}: {self.alt}")
+        data, metadata = self._bundle(self.png, f"{self.title}: {self.alt}")
+        if self._free.alive:  # in Colab, anywidget says where its part of the page comes from
+            _, needed = self._pad._repr_mimebundle_()
+            metadata |= needed
+        return data, metadata
 
 
 _SAID = '<div role="status" aria-live="polite" style="color:{}">{}</div>'
