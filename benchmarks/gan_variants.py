@@ -2,10 +2,11 @@
 
 Run ``make bench``, or ``python benchmarks/gan_variants.py [--repeats 5] [--widths 16 128]``. Both
 contenders make the same updates (one of the critic, one of the generator) of the same networks,
-with the variant's own losses, hooks and optimizers, on batches of 128 points. The plain loop is
-what a learner would write: Python calls a ``tf.function`` for each step, with the next batch of a
-``tf.data`` pipeline. They take turns; "ratio" is the median of the ratios of each turn, "to GAN" is
-genlib's time by that of the original GAN, "first s" is genlib's first call, compiling included.
+with the variant's own losses, hooks and optimizers, on batches of 128 points (pix2pix: of 8 pairs
+of pictures). The plain loop is what a learner would write: Python calls a ``tf.function`` for each
+step, with the next batch of a ``tf.data`` pipeline. They take turns; "ratio" is the median of the
+ratios of each turn, "to GAN" is genlib's time by that of the original GAN, "first s" is genlib's
+first call, compiling included.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from _turns import take_turns
 
 from genlib import networks
 from genlib.experiments import default_networks
-from genlib.gans import REGISTRY, InfoGAN
+from genlib.gans import REGISTRY, InfoGAN, Pix2Pix
 
 BATCH = 128
 #: No pretraining, which is not part of a step.
@@ -34,7 +35,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 128])
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    known = [*VARIANTS, *PAIRED]
+    parser.add_argument("--variants", nargs="+", default=known, choices=known)
     args = parser.parse_args()
     print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {args.repeats} turns, batch {BATCH}")  # fmt: skip  # noqa: E501
     print(f"{'variant':<12}{'width':>6}{'fit ms':>9}{'plain ms':>10}{'ratio':>7}{'to GAN':>8}{'first s':>9}")  # fmt: skip  # noqa: E501
@@ -58,6 +60,28 @@ def compare(name, width, steps, repeats):
     return fit.median / steps * 1e3, plain.median / steps * 1e3, fit.ratio(plain), fit.first
 
 
+def pix2pix(width):
+    """Maps 16 x 16 x 12 to pictures 64 x 64 x 3 and patches of 16 x 16; a batch of 8."""
+    generator = networks.patch_generator((16, 16, 12), (64, 64, 3), width=width, seed=0)
+    critic = networks.patch_critic((64, 64, 3), (16, 16, 12), width=width, seed=1)
+    rng = np.random.default_rng(0)
+    pairs = (rng.random((256, *shape), np.float32) for shape in ((64, 64, 3), (16, 16, 12)))
+    return Pix2Pix(generator, critic, seed=0), tuple(pairs), 8
+
+
+#: Variants that train on pairs: their model, the pairs and the size of a batch.
+PAIRED = {"pix2pix": pix2pix}
+
+
+def game(name, width, jit_compile):
+    """A compiled model, its data (one array or two) and the size of a batch."""
+    if name in PAIRED:
+        model, pairs, batch = PAIRED[name](width)
+        model.compile(jit_compile=jit_compile)
+        return model, pairs, batch
+    return build(name, width, jit_compile), (points(),), BATCH
+
+
 def build(name, width, jit_compile):
     variant = VARIANTS[name]
     if variant is InfoGAN:
@@ -76,14 +100,15 @@ def points():
 
 
 def genlib_fit(name, width, steps):
-    model = build(name, width, "auto")
-    return lambda: model.fit(points(), batch_size=BATCH, steps_per_epoch=steps, verbose=0)
+    model, arrays, batch = game(name, width, "auto")
+    return lambda: model.fit(*arrays, batch_size=batch, steps_per_epoch=steps, verbose=0)
 
 
 def plain_loop(name, width, steps):
-    model = build(name, width, False)
-    batches = tf.data.Dataset.from_tensor_slices(points()).shuffle(4096).repeat()
-    batches = iter(batches.batch(BATCH, drop_remainder=True).prefetch(2))
+    model, arrays, batch = game(name, width, False)
+    arrays = arrays if len(arrays) > 1 else arrays[0]
+    batches = tf.data.Dataset.from_tensor_slices(arrays).shuffle(4096).repeat()
+    batches = iter(batches.batch(batch, drop_remainder=True).prefetch(2))
     step = tf.function(lambda real: model.step(lambda: real), autograph=False)
 
     def run():

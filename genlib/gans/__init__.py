@@ -14,6 +14,7 @@ from genlib.gans.magan import MAGAN
 from genlib.gans.matching_aware_gan import MatchingAwareGAN
 from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
+from genlib.gans.pix2pix import Pix2Pix
 from genlib.gans.rwgan import RWGAN
 from genlib.gans.wgan import WGAN
 from genlib.gans.wgan_gp import WGANGP
@@ -35,6 +36,7 @@ __all__ = [
     "MMDGANGP",
     "MatchingAwareGAN",
     "McGAN",
+    "Pix2Pix",
     "RWGAN",
     "WGAN",
     "WGANGP",

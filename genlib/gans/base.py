@@ -21,6 +21,10 @@ CRITIC_KINDS = {
     "scalar": ("one number a sample, shape (n, 1)", lambda out, data: out == (1,)),
     "pair": ("two numbers a sample, shape (n, 2)", lambda out, data: out == (2,)),
     "vector": ("a vector a sample, shape (n, k)", lambda out, data: len(out) == 1),
+    "patches": (
+        "a map of numbers, shape (n, h, w, 1)",
+        lambda out, data: len(out) == 3 and out[-1] == 1,
+    ),
     "autoencoder": ("a copy of each sample, of the data's shape", lambda out, data: out == data),
 }
 

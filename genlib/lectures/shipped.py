@@ -28,7 +28,7 @@ class Shipped(NamedTuple):
 
 
 def load(name: str) -> keras.Model:
-    """Return the trained network ``name`` of `CATALOG`, for real digits of 28x28 pixels.
+    """Return the trained network ``name`` of `CATALOG`: of real digits of 28x28 pixels, or a photo.
 
     Its weights were stored in half precision. ValueError for an unknown name, which lists the known
     ones; OSError for a file that is missing or damaged.
@@ -112,6 +112,17 @@ def captions28(seed=0):
     )
 
 
+def outlines28():
+    """Outlines of digits ``(n, 28, 28, 1)`` to digits, as in lecture 53, but wider."""
+    shape = (28, 28, 1)
+    return networks.patch_generator(shape, shape, width=192, output_activation=None, seed=0)
+
+
+def pagoda():
+    """Maps ``(n, 16, 16, 12)`` of lecture 53's photograph to pictures ``(n, 64, 64, 3)``."""
+    return networks.patch_generator((16, 16, 12), (64, 64, 3), width=160, seed=0)
+
+
 CATALOG = {
     "pixelcnn28": Shipped(
         pixelcnn28, 7.2, "4278bbf58fd1a10ede628422838be300785bcd2d9fba9b7681008e40206591e5"
@@ -122,6 +133,8 @@ CATALOG = {
     "flow28": Shipped(
         flow28, 2.5, "88192dd11a5f3190955d820906c2d90c9e3eeb6d15032a58d74a054853d03087"
     ),
+    "outlines28": Shipped(outlines28, 0.0, ""),
+    "pagoda": Shipped(pagoda, 0.0, ""),
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
     ),
