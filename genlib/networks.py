@@ -66,6 +66,100 @@ def projection_critic(inputs, condition, width=128, depth=2, activation="relu",
     return keras.Model(start, keras.layers.Add()([psi, keras.layers.Dot(1)([v, phi])]))
 
 
+def patch_generator(condition, outputs, cell=4, reach=2, width=96, depth=2, activation="relu",
+                    output_activation="sigmoid", seed=None) -> keras.Model:  # fmt: skip
+    """From a map ``(n, *condition)`` to a picture ``(n, *outputs)``: dense layers on patches.
+
+    The picture is cut into cells of ``cell`` x ``cell`` pixels. One small network, the same
+    everywhere, gives a cell from the part of the map that lies under it and under the ``reach``
+    cells around it: what a convolution would do, written so that XLA compiles it well on a CPU.
+    Shapes are ``(h, w, c)``. ValueError unless the cells fit into both.
+    """
+    condition, outputs = _shape("condition", condition), _shape("outputs", outputs)
+    cell, reach = validate.count("cell", cell), validate.count("reach", reach, minimum=0)
+    depth, seed = validate.count("depth", depth, minimum=0), validate.seed("seed", seed)
+    under = _cell_of_map("cell", cell, outputs, condition)
+    (rows, columns), channels = (side // cell for side in outputs[:2]), outputs[2]
+    start = keras.Input(condition)
+    x = keras.layers.ZeroPadding2D(reach * under)(start)
+    x = _windows(x, (2 * reach + 1) * under, under)
+    for units, bend, glorot in _layers(width, depth, cell * cell * channels, seed):
+        x = keras.layers.Dense(
+            units, activation if bend else output_activation, kernel_initializer=glorot
+        )(x)
+    x = keras.layers.Reshape((rows, columns, cell, cell * channels))(x)
+    x = keras.layers.Permute((1, 3, 2, 4))(x)
+    return keras.Model(start, keras.layers.Reshape(outputs)(x))
+
+
+def patch_critic(inputs, condition, patch=16, stride=8, width=64, depth=2, seed=None):
+    """PatchGAN: ``[(n, *inputs), (n, *condition)]`` to scores ``(n, rows, columns, 1)``.
+
+    A score sees the ``patch`` x ``patch`` pixels of its window and the map under them, and nothing
+    else; windows lie ``stride`` pixels apart. Shapes are ``(h, w, c)``. ValueError unless windows
+    and strides fit into both.
+    """
+    inputs, condition = _shape("inputs", inputs), _shape("condition", condition)
+    patch, stride = validate.count("patch", patch), validate.count("stride", stride)
+    depth, seed = validate.count("depth", depth, minimum=0), validate.seed("seed", seed)
+    if patch % stride or patch > min(inputs[:2]):
+        raise ValueError(
+            f"patch must be a multiple of stride and within {inputs}; got {patch}, stride {stride}"
+        )
+    under = _cell_of_map("stride", stride, inputs, condition)
+    pair = keras.Input(inputs), keras.Input(condition)
+    seen = [
+        _windows(pair[0], patch, stride),
+        _windows(pair[1], patch // stride * under, under),
+    ]
+    x = keras.layers.Concatenate()(seen)
+    for units, bend, glorot in _layers(width, depth, 1, seed):
+        x = keras.layers.Dense(units, kernel_initializer=glorot)(x)
+        x = keras.layers.LeakyReLU(0.2)(x) if bend else x
+    return keras.Model(list(pair), x)
+
+
+def _windows(x, size, stride):
+    """Windows ``size`` wide, ``stride`` apart, of ``(n, h, w, c)``: a row of numbers for each."""
+    _, height, width, channels = x.shape
+    rows, columns, many = height // stride, width // stride, size // stride
+    x = keras.layers.Reshape((rows, stride, columns, stride * channels))(x)
+    x = keras.layers.Permute((1, 3, 2, 4))(x)
+    x = keras.layers.Reshape((rows, columns, stride * stride * channels))(x)
+    if many == 1:
+        return x
+    shifts = [
+        keras.layers.Cropping2D(((i, many - 1 - i), (j, many - 1 - j)))(x)
+        for i in range(many)
+        for j in range(many)
+    ]
+    return keras.layers.Concatenate()(shifts)
+
+
+def _cell_of_map(name, cell, picture, condition) -> int:
+    """The side, in the map, of a cell of the picture; ValueError unless cells fit into both."""
+    if len(picture) != 3 or len(condition) != 3:
+        raise ValueError(f"shapes must be (h, w, c); got {picture} and {condition}")
+    scale, rest = divmod(picture[0], condition[0])
+    if rest or picture[:2] != (scale * condition[0], scale * condition[1]):
+        raise ValueError(f"a picture {picture} must be a whole number of times a map {condition}")
+    if cell % scale or picture[0] % cell or picture[1] % cell:
+        raise ValueError(
+            f"{name} must divide {picture[0]} and {picture[1]} and be a multiple of {scale}; "
+            f"got {cell}"
+        )
+    return cell // scale
+
+
+def _layers(width, depth, last, seed):
+    """``(units, whether it bends, initialiser)`` of each layer of a dense network."""
+    units = [validate.count("width", width)] * depth + [last]
+    return [
+        (n, i < depth, keras.initializers.GlorotUniform(None if seed is None else seed + i))
+        for i, n in enumerate(units)
+    ]
+
+
 def check(name, network) -> keras.Model:
     """Return ``network``; TypeError unless built, from one tensor to one, and all in float32."""
     inputs(name, network)
