@@ -162,3 +162,83 @@ def test_explorers_answer_in_a_browser(jupyterlab, name, book):
     assert page.locator(".jupyter-widgets:has-text('Error displaying widget')").count() == 0
     assert complaints == []
     page.close()
+
+
+CANVAS = """\
+from genlib.widgets.canvas import Canvas
+
+canvas = Canvas(
+    {"a bar": [[(0.2, 0.5), (0.8, 0.5)]], "nothing": []},
+    answer=lambda c: (1 - c.picture, f"ink {c.picture.sum():.0f}, {c.mode}"),
+)
+canvas"""
+
+
+@pytest.mark.timeout(240)
+def test_a_canvas_is_drawn_on_by_mouse_finger_and_text(jupyterlab):
+    """The strokes reach Python, its answer comes back, and the kernel sees the same picture."""
+    work, address, chrome = jupyterlab
+    nbformat.write(lab.notebook(CANVAS), work / "canvas.ipynb")
+    context = chrome.new_context(viewport={"width": 1280, "height": 900}, has_touch=True)
+    page, complaints = context.new_page(), []
+    page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+    page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), elsewhere)
+    lab.run_all(page, address("canvas.ipynb"))
+    lab.wait_until_done(page)
+    canvas, image = page.locator("canvas.genlib-canvas"), page.locator(lab.IMAGE_CELL + " img")
+    canvas.wait_for(timeout=20_000)
+    text, said = page.get_by_role("textbox", name="Strokes"), page.get_by_role("status")
+    assert text.input_value() == "0.2,0.5 0.8,0.5"
+    change(page, image, page.get_by_role("button", name="nothing").click)
+    assert text.input_value() == "" and "strokes: 0" in said.inner_text()
+
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+
+    def at(x, y):
+        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+    def mouse():
+        page.mouse.move(*at(0.25, 0.5))
+        page.mouse.down()
+        page.mouse.move(*at(0.75, 0.5), steps=8)
+        page.mouse.up()
+
+    change(page, image, mouse)
+    assert text.input_value().startswith("0.25,0.5") and "strokes: 1" in said.inner_text()
+    assert "strokes: 1" in canvas.get_attribute("aria-label")
+    # What the learner sees on the canvas is there: ink on the line, none above it.
+    inked = canvas.evaluate(
+        "c => [0.5, 0.3].map(y => c.getContext('2d')"
+        ".getImageData(c.width / 2, y * c.height, 1, 1).data[3])"
+    )
+    assert inked[0] > 200 and inked[1] == 0
+
+    def finger():  # a real touch, by the browser's own protocol
+        touch = context.new_cdp_session(page)
+        for kind, place in (
+            ("touchStart", at(0.5, 0.1)),
+            ("touchMove", at(0.5, 0.5)),
+            ("touchMove", at(0.5, 0.9)),
+            ("touchEnd", None),
+        ):
+            points = [] if place is None else [{"x": place[0], "y": place[1]}]
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    scrolled = page.evaluate("window.scrollY")
+    change(page, image, finger)
+    assert "strokes: 2" in said.inner_text() and page.evaluate("window.scrollY") == scrolled
+    change(page, image, page.get_by_role("button", name="Undo").click)
+    assert "strokes: 1" in said.inner_text()
+
+    def typed():
+        text.fill("0.1,0.1 0.9,0.9; 0.5,0.5")
+        text.press("Enter")
+
+    change(page, image, typed)
+    assert "strokes: 2" in said.inner_text()
+    text.fill("0.1,7")
+    text.press("Enter")
+    page.get_by_text("strokes must be").wait_for(timeout=10_000)
+    assert complaints == []
+    context.close()

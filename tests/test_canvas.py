@@ -54,7 +54,7 @@ def test_a_stroke_from_the_browser_reaches_picture_points_and_text(canvas):
     assert canvas.picture.shape == (28, 28) and np.array_equal(canvas.picture, seen[-1])
     assert canvas.picture[14, 13] + canvas.picture[14, 14] > 0.9
     assert canvas.text == "0.5,0.2 0.5,0.8" and canvas.points.shape == (2, 2)
-    assert "1 strokes" in canvas.readout and "1 strokes" in canvas._pad.label
+    assert "strokes: 1" in canvas.readout and "strokes: 1" in canvas._pad.label
 
 
 def test_the_line_of_text_draws_and_comes_back(canvas):
@@ -104,7 +104,7 @@ def test_an_answer_that_fails_is_told_below_the_picture():
 
 def test_two_modes_of_one_drawing(canvas):
     canvas.mode = "points"
-    assert canvas._pad.mode == "points" and "2 points" in canvas.readout
+    assert canvas._pad.mode == "points" and "points: 2" in canvas.readout
     with pytest.raises(ValueError, match="mode must be one of"):
         canvas.mode = "oil"
 

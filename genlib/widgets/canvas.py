@@ -239,8 +239,8 @@ class Canvas(Live, traitlets.HasTraits):
     def _show(self):
         """Say what was drawn, and let ``answer`` answer."""
         n = sum(map(len, self.strokes))
-        drawn = f"{len(self.strokes)} strokes, {self.picture.mean():.0%} of the paper inked"
-        drawn = f"{n} points" if self.mode == "points" else drawn
+        drawn = f"strokes: {len(self.strokes)}, ink on {self.picture.mean():.0%} of the paper"
+        drawn = f"points: {n}" if self.mode == "points" else drawn
         self._pad.label = f"{self.title}. {drawn}"
         rows, said = None, drawn
         if self._answer:
