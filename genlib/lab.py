@@ -30,7 +30,7 @@ from genlib import experiments, metrics, validate
 from genlib.divergences import kernels
 from genlib.divergences.samples import energy_distance
 from genlib.experiments.presets import PRESETS, default_networks, preset
-from genlib.gans import BEGAN, EBGAN, GMMN, MMDGAN, MMDGANGP, REGISTRY, CramerGAN, McGAN, RWGAN
+from genlib.gans import BEGAN, EBGAN, GMMN, MMDGAN, MMDGANGP, REGISTRY, RWGAN, CramerGAN, McGAN
 from genlib.likelihood import KDE
 from genlib.training import POOL, traced
 
@@ -324,7 +324,7 @@ def _steerable(kind):
             return self.weight.value * super().steepness(real)
 
         def _or_frozen(self, step, moves, kept):
-            """``step()``; of what it changed in the variables ``kept``, nothing if not ``moves``."""
+            """``step()``; what it changed in the variables ``kept`` is undone unless ``moves``."""
             held = [(v, tf.identity(v)) for v in kept]
             logs = step()
             with tf.control_dependencies([*logs.values()]):
@@ -396,7 +396,7 @@ class Engine:
         self.parts = parts(self.model)
         self.blank = self.read()
         self.batch_size = settings["batch_size"]
-        self.epochs, self.holder = {}, None
+        self.epochs, self.holder, self.turned = {}, None, None
         validate.count("batch_size", self.batch_size, self.model.min_batch_size)
 
     def read(self):
@@ -556,7 +556,7 @@ class Run:
             state["critic"] = ours + state["critic"][len(ours) :]
         random = keras.random.SeedGenerator(s["seed"]).state.numpy()
         state["random"] = [random]
-        self.frames = [Frame(0, state, dict(s), {})]
+        self.frames = [Frame(0, state, s, {})]
         self.at, self.trouble = 0, ""
 
     @property
@@ -579,7 +579,10 @@ class Run:
         if engine.holder != (id(self), id(self.frame)):
             engine.write(self.frame.state)
             engine.holder = id(self), id(self.frame)
-        engine.turn(self.settings)
+            engine.turned = None
+        if engine.turned is not self.settings:  # settings are replaced, never changed in place
+            engine.turn(self.settings)
+            engine.turned = self.settings
         return engine
 
     def advance(self, slices=1, steps=SLICE) -> bool:
@@ -604,7 +607,7 @@ class Run:
                 return False
             means = dict(zip(engine.model.log_names, map(float, losses.mean(0)), strict=True))
             del self.frames[self.at + 1 :]
-            self.frames.append(Frame(self.step + steps, state, dict(self.settings), means))
+            self.frames.append(Frame(self.step + steps, state, self.settings, means))
             self._thin()
             self.at = len(self.frames) - 1
             engine.holder = id(self), id(self.frame)
@@ -623,12 +626,12 @@ class Run:
         if index >= len(self.frames):
             raise ValueError(f"index must be below {len(self.frames)}; got {index}")
         self.at = index
-        self.settings = dict(self.frame.settings)
+        self.settings = self.frame.settings
 
     def branch(self, **settings) -> "Run":
         """A second run from this moment, with the same past and other settings, if given."""
         other = object.__new__(Run)
-        other.settings, other.trouble = dict(self.settings), ""
+        other.settings, other.trouble = self.settings, ""
         other.frames, other.at = self.frames[: self.at + 1], self.at
         other.set(**settings)
         return other
@@ -667,7 +670,7 @@ class Run:
         if new["variant"] == old["variant"] == "magan" and new["margin"] != old["margin"]:
             state = _with_margin(engine, state, new["margin"])
         self.settings = new
-        self.frames[self.at] = self.frame._replace(state=state, settings=dict(new))
+        self.frames[self.at] = self.frame._replace(state=state, settings=new)
 
     # What is seen
 
@@ -693,13 +696,13 @@ class Run:
             return None
         return self.data.log_ratio(self.made(2000, 2))
 
-    def critic_error(self, ratio=None, values=None):
+    def critic_error(self):
         """For "gan": mean ``|D - D*|`` over both densities; 0 for the best critic. Else None."""
         if self.settings["variant"] != "gan":
             return None
         made = self.made(2000, 2)
         log_q, log_p = self.data.log_q(made), self.data.log_p
-        values = self.look()[1] if values is None else values
+        values = self.look()[1]
         weight = np.exp(log_p) + np.exp(log_q)
         gap = np.abs(expit(values) - expit(log_p - log_q))
         return float((weight * gap).sum() / weight.sum())
