@@ -253,7 +253,7 @@ class GANLab(Live):
     def _table(self):
         """The scores as HTML and as text: each beside its null level."""
         rows, said = [], []
-        for name, run, judged in zip("AB", self.runs, self.judged, strict=False):
+        for name, judged in zip("AB", self.judged, strict=False):
             if not judged:
                 continue
             step, scores, error = judged[-1]
