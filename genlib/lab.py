@@ -142,7 +142,7 @@ class Data:
         return float((weight * np.nan_to_num(gap)).sum() / weight.sum())
 
     @functools.cached_property
-    def _cells(self):
+    def cells(self):
         """Edges of 60 x 60 cells and the mass of p in each, by 25 points a cell; beyond, one."""
         edges = np.linspace(-self.half, self.half, 61)
         fine = (edges[:-1, None] + (np.arange(5) + 0.5) / 5 * (edges[1] - edges[0])).ravel()
@@ -162,7 +162,7 @@ class Data:
             return experiments.counted_jsd(made, self.name)
         if not np.isfinite(made).all():
             return np.inf
-        edges, p = self._cells
+        edges, p = self.cells
         q = np.histogram2d(*np.asarray(made, float).T, bins=(edges, edges))[0].ravel() / len(made)
         q = np.append(q, max(0.0, 1 - q.sum()))
         return float(sum(rel_entr(2 * cells, p + q).sum() for cells in (p, q)) / 4)

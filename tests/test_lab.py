@@ -222,7 +222,7 @@ def test_true_samples_lie_within_their_null_level(name):
 def test_jsd_of_known_samples():
     for name in ("moons", "two_gaussians"):
         data = lab.data_of(name)
-        _, p = data._cells
+        _, p = data.cells
         assert 0.97 < p[:-1].sum() <= 1.0 and p[-1] < 0.03
         far = np.full((1000, 2), 50.0)
         assert abs(data.jsd(far) - np.log(2)) < 0.02
