@@ -601,7 +601,7 @@ class Picture:
             low, high = min(low), max(high)
             least, most = self.loss_span
             wide = (most - least) > 6 * (high - low + 1e-3)
-            if low < least or high > most or wide:
+            if low < least or high > most - 0.35 * (most - least) or wide:  # room for the key
                 room = 0.4 * (high - low) + 1e-3
                 self.loss_span = low - room, high + 2 * room
                 self.right[0].set_ylim(*self.loss_span)
