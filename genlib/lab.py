@@ -323,8 +323,10 @@ def _steerable(kind):
         def steepness(self, real):
             return self.weight.value * super().steepness(real)
 
-        def _or_frozen(self, step, moves, kept):
-            """``step()``; what it changed in the variables ``kept`` is undone unless ``moves``."""
+        def _or_frozen(self, step, moves, other):
+            """``step()``; unless ``moves``, all is undone but what is ``other``'s or random."""
+            out = ("random", other, f"{other}_optimizer")
+            kept = [v for name, owned in parts(self).items() if name not in out for v in owned]
             held = [(v, tf.identity(v)) for v in kept]
             logs = step()
             with tf.control_dependencies([*logs.values()]):
@@ -333,18 +335,12 @@ def _steerable(kind):
             return logs
 
         def critic_step(self, real):
-            kept = [v for name, vs in parts(self).items() if name != "random" for v in vs]
-            own = {id(v) for v in parts(self)["generator"] + parts(self)["generator_optimizer"]}
-            kept = [v for v in kept if id(v) not in own]
             step = super().critic_step
-            return self._or_frozen(lambda: step(real), self.moves.value, kept)
+            return self._or_frozen(lambda: step(real), self.moves.value, "generator")
 
         def generator_step(self, real):
-            kept = [v for name, vs in parts(self).items() if name != "random" for v in vs]
-            own = {id(v) for v in parts(self)["critic"] + parts(self)["critic_optimizer"]}
-            kept = [v for v in kept if id(v) not in own]
             step = super().generator_step
-            return self._or_frozen(lambda: step(real), self.plays.value, kept)
+            return self._or_frozen(lambda: step(real), self.plays.value, "critic")
 
     Steerable.__name__ = Steerable.__qualname__ = kind.__name__
     return Steerable
@@ -598,7 +594,7 @@ class Run:
                 engine.model.before_training(self.data.pool, engine.batch_size)
             losses = engine.epoch(self.data.pool, steps)(self.data.pool).numpy()
             state = engine.read()
-            if not (np.isfinite(losses).all() and all(map(_finite, state["generator"]))):
+            if not all(map(_finite, [losses, *state["generator"], *state["critic"]])):
                 engine.holder = None
                 self.trouble = (
                     f"Stopped: a loss became NaN or infinite after step {self.step}. The weights "

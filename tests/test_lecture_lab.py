@@ -1,4 +1,4 @@
-"""Lecture 43: each wrong loss is caught, each right one passes; the Dirac-GANs are the library's."""
+"""Lecture 43: each wrong loss is caught, each right one passes; Dirac-GANs are the library's."""
 
 import inspect
 
