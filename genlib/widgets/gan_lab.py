@@ -330,7 +330,7 @@ class GANLab(Live):
             button.name = name
             button.on_click(weakly(self._pressed))
             self.buttons[name] = button
-        self._speed = slider("slices a picture", 2, 1, 20, 1)
+        self._speed = slider("slices a picture", 1, 1, 20, 1)
         self._who = choice("settings go to", [BOTH, FIRST, SECOND])
         self._who.style.button_width = "auto"
         self._who.observe(weakly(self._turned), "value")
