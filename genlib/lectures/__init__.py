@@ -111,7 +111,7 @@ PLAN = (
     Lecture("GANs", "40_ebgan", "EBGAN", 45, ("30_gan", "14_choosing_a_divergence")),
     Lecture("GANs", "41_began", "BEGAN", 45, ("30_gan", "40_ebgan")),
     Lecture("GANs", "42_magan", "MAGAN", 40, ("40_ebgan",)),
-    Lecture("GANs", "43_gan_lab", "The lab", 30, ("30_gan",)),
+    Lecture("GANs", "43_gan_lab", "The lab", 35, ("30_gan",)),
     Lecture("GANs", "44_gan_zoo", "The zoo", 30, ("30_gan",)),
     Lecture("GANs", "45_judging_a_generator", "Judging one", 35, ("30_gan", "15_kernel_methods")),
     Lecture("Applications", "50_infogan", "InfoGAN", 40, ("30_gan",)),

@@ -1,6 +1,7 @@
-"""Explorers: sliders over one picture that answers at once, and a live view of training.
+"""Explorers: sliders over one picture that answers at once; a live view of training; the lab.
 
-``explore("kl")`` opens one. To make one, see ``genlib.widgets.explorer``.
+``explore("kl")`` opens an explorer, ``lab(variant="gan")`` the live lab.
+ To make one, see ``genlib.widgets.explorer``.
 """
 
 import importlib
@@ -12,8 +13,8 @@ from genlib.widgets.explorer import Explorer, Scene, choice, log_slider, slider
 from genlib.widgets.training_view import TrainingView
 
 __all__ = [
-    "SCENES", "Explorer", "Scene", "TrainingView", "choice", "explore", "log_slider", "scene",
-    "slider",
+    "SCENES", "Explorer", "Scene", "TrainingView", "choice", "explore", "lab", "log_slider",
+    "scene", "slider",
 ]  # fmt: skip
 
 #: Every explorer's name and its module, read off the decorators: to import all takes seconds.
@@ -43,3 +44,11 @@ def explore(name: str, **start) -> Explorer:
     """
     importlib.import_module(SCENES[validate.choice("name", name, SCENES)])
     return Explorer(_kinds[name](), **start)
+
+
+def lab(**settings):
+    """Open the live lab, `genlib.widgets.gan_lab.GANLab`, with any of `genlib.lab.Run`'s settings.
+
+    ``lab(variant="wgan_gp", data="moons", penalty_weight=0.1)``; ValueError names a wrong one.
+    """
+    return importlib.import_module("genlib.widgets.gan_lab").GANLab(**settings)
