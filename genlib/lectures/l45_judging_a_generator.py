@@ -95,6 +95,12 @@ def judge() -> Judge:
     return Judge(*digits())
 
 
+@functools.cache
+def family_null():
+    """What 180 unseen real digits score with that judge, ``(10,)`` values of each score."""
+    return judge().null(180, draws=10)
+
+
 # The families of the course on the same digits
 
 SETTINGS = {
@@ -134,11 +140,8 @@ def train(setting, seed=0):
     if setting == "memoriser":
         return lambda n, seed: x[np.random.default_rng(seed).permutation(len(x))[:n]], np.inf
     if setting == "pixelcnn":
-        model = PixelCNN((8, 8, 1), LEVELS, width=24, kernels=(5, 3, 3), seed=seed)
-        model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-3, 600)))
-        model.fit(x.reshape(-1, 8, 8, 1), batch_size=32, steps_per_epoch=600, verbose=0)
-        nats = -np.mean(model.log_prob(held_out.reshape(-1, 8, 8, 1)))
-        return lambda n, seed: model.sample(n, seed=seed).numpy().reshape(n, PIXELS), nats
+        sample, log_prob = pixelcnn(seed)
+        return sample, -np.mean(log_prob(held_out))
     if setting == "real_nvp":
         model = RealNVP(PIXELS, layers=8, width=64, depth=1, levels=LEVELS, seed=seed)
         model.compile(keras.optimizers.Adam(2e-3))
@@ -170,6 +173,18 @@ def train(setting, seed=0):
         model.compile(keras.optimizers.Adam(1e-3))
         model.fit(np.float32(many), batch_size=128, steps_per_epoch=1500, verbose=0)
     return lambda n, seed: shown(drawn(model, setting, n, seed)), density_nats(model, held_out, rng)
+
+
+def pixelcnn(seed=0, steps=600):
+    """Train a PixelCNN; return ``sample(n, seed)`` and ``log_prob(x)``, of pictures ``(n, 64)``."""
+    model = PixelCNN((8, 8, 1), LEVELS, width=24, kernels=(5, 3, 3), seed=seed)
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-3, steps)))
+    squares = digits()[0].reshape(-1, 8, 8, 1)
+    model.fit(squares, batch_size=32, steps_per_epoch=steps, verbose=0)
+    return (
+        lambda n, seed: model.sample(n, seed=seed).numpy().reshape(n, PIXELS),
+        lambda x: model.log_prob(x.reshape(-1, 8, 8, 1)).numpy(),
+    )
 
 
 def drawn(model, setting, n, seed):
@@ -218,7 +233,7 @@ def run(setting, seed):
 # Explorer: failure_dial
 
 MADE = 200  # pictures that are judged at each setting
-SHOWN = 40
+SHOWN = 48
 STEPS = 8  # from a perfect generator to a bad one
 FARTHEST = 300  # deviations of the null level, on the picture's axis
 
@@ -308,8 +323,8 @@ class FailureDial(Scene):
 
     title = "The failure dial"
     alt = (
-        "Left: forty pictures of a generator. Right: a row for each of eight scores, with a dot "
-        "that says how far it is from what unseen real digits score, in standard deviations; a "
+        "Left: forty-eight pictures of a generator. Right: a row for each of eight scores, with a "
+        "dot that says how far it is from what unseen real digits score, in standard deviations; a "
         "grey band from -2 to 2 marks chance. Left of the band is worse than real data, right of "
         "it better than real data."
     )
@@ -328,8 +343,8 @@ class FailureDial(Scene):
         }
 
     def stage(self, fig):
-        left, right = fig.subplots(1, 2, width_ratios=[1, 1.5])
-        self.sheet = moving(plots.images(left, np.zeros((SHOWN, 8, 8)), columns=8))
+        left, right = fig.subplots(1, 2, width_ratios=[1, 1.9])
+        self.sheet = moving(plots.images(left, np.zeros((SHOWN, 8, 8)), columns=6))
         left.set_title("what it makes")
         rows = -np.arange(len(SCORES))
         xs = ("deviations from real data: worse < 0 < better", -FARTHEST, FARTHEST)
@@ -345,7 +360,7 @@ class FailureDial(Scene):
 
     def update(self, failure, step):
         made, scores = spoiled(failure, step)
-        self.sheet.set_data(plots.sheet(made[:SHOWN].reshape(-1, 8, 8), columns=8))
+        self.sheet.set_data(plots.sheet(made[:SHOWN].reshape(-1, 8, 8), columns=6))
         away = np.clip(deviations(scores, self.null), -FARTHEST, FARTHEST)
         self.dots.move(away, self.rows)
         return {s: f"{scores[s]:.3g} (real {self.null[s].mean():.3g})" for s in SCORES}
