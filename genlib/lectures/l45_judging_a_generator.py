@@ -166,16 +166,24 @@ def train(setting, seed=0):
         once = spread(x, rng)
         model = KDE(best_bandwidth(once, np.geomspace(0.05, 0.4, 10))).fit(once)
     else:
-        latents = 10
-        encoder = networks.mlp(PIXELS, 2 * latents, width=256, depth=2, seed=seed)
-        decoder = networks.mlp(latents, PIXELS, width=256, depth=2, seed=seed + 100)
-        model = VAE(encoder, decoder, latents, "gaussian", scale=0.12, seed=seed)
-        model.compile(keras.optimizers.Adam(1e-3))
-        model.fit(np.float32(many), batch_size=128, steps_per_epoch=1500, verbose=0)
+        model = vae(seed)
     return lambda n, seed: shown(drawn(model, setting, n, seed)), density_nats(model, held_out, rng)
 
 
-def pixelcnn(seed=0, steps=600):
+@functools.cache
+def vae(seed=0, latents=10):
+    """Train a VAE with Gaussian pixels, on dequantised pictures."""
+    rng = np.random.default_rng((seed, 45))
+    many = np.concatenate([spread(digits()[0], rng) for _ in range(DRAWS)])
+    encoder = networks.mlp(PIXELS, 2 * latents, width=256, depth=2, seed=seed)
+    decoder = networks.mlp(latents, PIXELS, width=256, depth=2, seed=seed + 100)
+    model = VAE(encoder, decoder, latents, "gaussian", scale=0.12, seed=seed)
+    model.compile(keras.optimizers.Adam(1e-3))
+    model.fit(np.float32(many), batch_size=128, steps_per_epoch=1500, verbose=0)
+    return model
+
+
+def pixelcnn(seed=0, steps=500):
     """Train a PixelCNN; return ``sample(n, seed)`` and ``log_prob(x)``, of pictures ``(n, 64)``."""
     model = PixelCNN((8, 8, 1), LEVELS, width=24, kernels=(5, 3, 3), seed=seed)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-3, steps)))

@@ -42,9 +42,9 @@ class CopyTest(NamedTuple):
 def frechet_distance(real, made) -> float:
     """``|m - m'|^2 + tr(C + C' - 2 (C C')^(1/2))`` of the samples' means and covariances.
 
-    The squared W2 distance of two Gaussians (Dowson and Landau 1982; Heusel et al. 2017, section
-    2), in the features' units squared. Two distributions with these moments in common are at 0.
-    From samples it is biased upward, by about 1/n: compare at equal n (Chong and Forsyth 2020).
+    The squared W2 distance of two Gaussians (Dowson and Landau 1982; Heusel et al. 2017), in the
+    features' units squared. Two distributions with these moments in common are at 0. From samples
+    it is biased upward, by about 1/n: compare at equal n (Chong and Forsyth 2020).
 
     Args:
       real, made: features ``(n, d)`` and ``(m, d)``; ValueError unless n and m exceed d, so that
@@ -65,7 +65,7 @@ def frechet_distance(real, made) -> float:
 def kernel_distance(real, made, return_stderr=False):
     """The unbiased MMD^2 with the kernel ``(x.y / d + 1)^3``: 0 on average where P = Q.
 
-    Binkowski et al. 2018, section 4, whose KID is this on a certain network's features. It sees
+    Binkowski et al. 2018, whose KID is this on a certain network's features. It sees
     moments up to the third. It may be negative.
 
     Args:
@@ -88,7 +88,7 @@ def precision_recall(real, made, k=3) -> PrecisionRecall:
     """Shares of ``made`` among the real points, and of ``real`` among the made ones.
 
     Among points is what lies within any one's ball, whose radius is the distance to its ``k``-th
-    nearest other. Kynkaanniemi et al. 2019, equations 1 and 2. One outlier has a huge ball.
+    nearest other. Kynkaanniemi et al. 2019. One outlier has a huge ball.
 
     ``real`` ``(n, d)``, ``made`` ``(m, d)``; ValueError unless n and m exceed ``k``.
     """
@@ -102,7 +102,7 @@ def density_coverage(real, made, k=5) -> DensityCoverage:
     """How densely the real points' balls hold made points, and how many of them hold one.
 
     Balls as in `precision_recall`, round real points alone: an outlier among the made ones counts
-    as one point of m. Naeem et al. 2020, equations 3 and 4. Density may exceed 1. Where P = Q its
+    as one point of m. Naeem et al. 2020. Density may exceed 1. Where P = Q its
     mean is 1, and the coverage's is `expected_coverage`.
     """
     real, made, k = _with_neighbours(real, made, k)
@@ -125,7 +125,7 @@ def expected_coverage(n, m, k=5) -> float:
 def copy_test(train, held_out, made, cells=1, seed=0) -> CopyTest:
     """Does ``made`` lie nearer to the training set than held-out real data do?
 
-    The three-sample test of Meehan et al. 2020, section 4: each point's distance to the nearest of
+    The three-sample test of Meehan et al. 2020: each point's distance to the nearest of
     ``train``, compared by Mann and Whitney's U, as a number of standard deviations. Copies give
     strongly negative values. With ``cells`` > 1 the space is cut by k-means of ``train``, and the
     mean of the cells' statistics is weighted by their shares of ``held_out``: copies in one region
