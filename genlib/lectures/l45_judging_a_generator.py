@@ -157,14 +157,13 @@ def train(setting, seed=0):
             ),
             np.nan,
         )
-    many = np.concatenate([spread(x, rng) for _ in range(DRAWS)])
+    cube = spread(x, rng)
     if setting == "mixture":
-        model = GaussianMixture(20, "tied", 1e-3).fit(many, seed=seed)
+        model = GaussianMixture(20, "tied", 1e-4).fit(cube, steps=60, seed=seed)
     elif setting == "ppca":
-        model = PPCA(FEATURES).fit(many)
+        model = PPCA(FEATURES).fit(cube)
     elif setting == "kde":
-        once = spread(x, rng)
-        model = KDE(best_bandwidth(once, np.geomspace(0.05, 0.4, 10))).fit(once)
+        model = KDE(best_bandwidth(cube, np.geomspace(0.05, 0.4, 10))).fit(cube)
     else:
         model = vae(seed)
     return lambda n, seed: shown(drawn(model, setting, n, seed)), density_nats(model, held_out, rng)
