@@ -1,4 +1,4 @@
-"""Is a generator any good? Modes found in 2-D, and digits that can be read."""
+"""Is a generator any good? Modes found in 2-D, digits that can be read, and features compared."""
 
 import functools
 from typing import NamedTuple
@@ -7,6 +7,37 @@ import numpy as np
 
 from genlib import validate
 from genlib.data import images
+from genlib.metrics.features import (
+    CopyTest,
+    DensityCoverage,
+    PrecisionRecall,
+    copy_test,
+    density_coverage,
+    expected_coverage,
+    frechet_distance,
+    kernel_distance,
+    null_level,
+    precision_recall,
+)
+
+__all__ = [
+    "CopyTest",
+    "DensityCoverage",
+    "DigitScore",
+    "ModeCoverage",
+    "NO_DIGIT",
+    "PrecisionRecall",
+    "class_scores",
+    "copy_test",
+    "density_coverage",
+    "expected_coverage",
+    "frechet_distance",
+    "kernel_distance",
+    "mode_coverage",
+    "null_level",
+    "precision_recall",
+    "read_digits",
+]
 
 
 class ModeCoverage(NamedTuple):
