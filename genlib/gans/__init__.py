@@ -13,6 +13,7 @@ from genlib.gans.magan import MAGAN
 from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
 from genlib.gans.rwgan import RWGAN
+from genlib.gans.super_resolution_gan import SuperResolutionGAN
 from genlib.gans.wgan import WGAN
 from genlib.gans.wgan_gp import WGANGP
 
@@ -32,6 +33,7 @@ __all__ = [
     "MMDGANGP",
     "McGAN",
     "RWGAN",
+    "SuperResolutionGAN",
     "WGAN",
     "WGANGP",
 ]
