@@ -104,6 +104,13 @@ def critic28(seed=1):
     )
 
 
+def sr28():
+    """From 16 latents and a picture ``(n, 4, 4, 1)`` to one of ``(n, 28, 28, 1)``: lecture 51's."""
+    return networks.conditional_mlp(
+        16, (4, 4, 1), (28, 28, 1), 256, output_activation="sigmoid", seed=0
+    )
+
+
 CATALOG = {
     "pixelcnn28": Shipped(
         pixelcnn28, 7.2, "4278bbf58fd1a10ede628422838be300785bcd2d9fba9b7681008e40206591e5"
@@ -114,6 +121,7 @@ CATALOG = {
     "flow28": Shipped(
         flow28, 2.5, "88192dd11a5f3190955d820906c2d90c9e3eeb6d15032a58d74a054853d03087"
     ),
+    "sr28": Shipped(sr28, 3.3, "d5a8dbfc84d803373c286f3851d77c1e66f56b4117d32120fac5940f65da0623"),
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
     ),
