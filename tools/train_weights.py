@@ -100,8 +100,8 @@ def sr28(x):
     model = SuperResolutionGAN(shipped.sr28(), critic, 4e-3, "mean", r1=0.03, seed=0)
     model.compile(*(super_resolution.falling(28_000, 2e-3) for _ in range(2)))
     large = augmented(x, 20)
-    how = {"batch_size": 64, "steps": 28_000, "network": model.generator}
-    return model, large, how | {"given": {"condition": super_resolution.shrink(large, 4)}}
+    pairs = large, super_resolution.shrink(large, 4)
+    return model, pairs, {"batch_size": 64, "steps": 28_000, "network": model.generator}
 
 
 class Store(keras.callbacks.Callback):
@@ -143,9 +143,11 @@ def main(names):
         model, pictures, how = RECIPES[name](x)
         epochs = how.get("epochs", 40)
         callbacks = [Resume(STATE / name), Store(name, how.get("network", model))]
-        fit = {"epochs": epochs, "steps_per_epoch": how["steps"] // epochs, "verbose": 0}
-        fit |= {"batch_size": how["batch_size"], "callbacks": callbacks, **how.get("given", {})}
-        model.fit(pictures, **fit)
+        data_of = pictures if isinstance(pictures, tuple) else (pictures,)  # and their conditions
+        model.fit(
+            *data_of, batch_size=how["batch_size"], epochs=epochs,
+            steps_per_epoch=how["steps"] // epochs, callbacks=callbacks, verbose=0,
+        )  # fmt: skip
         print(name, hashlib.sha256(shipped.path(name).read_bytes()).hexdigest(), flush=True)
 
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_sample_image
 from genlib import data, metrics, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import ConditionalGAN, SuperResolutionGAN
-from genlib.lectures import shipped
+from genlib.lectures import runs, shipped
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, key, moving, panel, shade
@@ -409,6 +409,26 @@ def apart(x):
     squares = squares[:, None] + squares - 2 * flat @ flat.T
     np.fill_diagonal(squares, np.inf)
     return np.sqrt(np.maximum(squares.min(1), 0)).mean()
+
+
+def seeds_of(setting, score):
+    """A score of the stored runs of one of `SETTINGS`, a number a seed."""
+    return [row[score] for row in runs.stored("51_super_resolution") if row["setting"] == setting]
+
+
+def show_runs(*names, **columns):
+    """Print the mean of each score over seeds, its least and its most, for some of `SETTINGS`.
+
+    ``columns``: each score's name and how to write it, such as ``read=".0%"``.
+    """
+    print(" " * 42 + "".join(f"{name:>19}" for name in columns))
+    for name in names:
+        line = f"{SETTINGS[name]:<42}"
+        for score, form in columns.items():
+            found = seeds_of(name, score)
+            middle, low, high = (f"{f(found):{form}}" for f in (np.mean, min, max))
+            line += f"{middle} ({low}..{high})".rjust(19)
+        print(line)
 
 
 def shipped_outputs(small, draws, seed=0):
