@@ -3,8 +3,8 @@ generative adversarial network", arXiv:1609.04802, equation 3): a large picture 
 
 The generator pays a content loss, here the squared error of the pixels (their equation 4), and
 ``10^-3`` times the GAN's term (their equation 6). The paper's critic sees the large picture alone;
-this one sees the small one too. The paper's content loss on the features of a classifier (their
-equation 5) and its deep convolutional networks are left out.
+this one sees the small one too, and the generator may take noise, which the paper's does not. Left
+out: their content loss on the features of a classifier (equation 5), their deep networks.
 """
 
 import tensorflow as tf
