@@ -269,7 +269,6 @@ SETTINGS = {
     "mean": "4x4, error of the mean + 0.004 game",
     "squared_7": "7x7, squared error alone",
     "each_7": "7x7, + 0.004 game",
-    "mean_7": "7x7, error of the mean + 0.004 game",
     "pair_each": "two pixels, + 0.1 game",
     "pair_adversarial": "two pixels, the game alone",
     "pair_mean": "two pixels, error of the mean + 0.1 game",
@@ -374,7 +373,7 @@ def outputs(model, small, draws, seed=0):
 
 def decibels(error):
     """The peak signal-to-noise ratio of a mean squared error, for pixels in [0, 1]."""
-    return float(-10 * np.log10(error))
+    return float(-10 * np.log10(error)) if error else np.inf
 
 
 def judge(made, size):
