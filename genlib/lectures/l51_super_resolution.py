@@ -329,6 +329,7 @@ def train(setting, seed=0, callbacks=()):
         pairs = digits(size_of(setting), "train")[:2]
     fit = {"batch_size": BATCH, "epochs": 8, "steps_per_epoch": steps // 8, "verbose": 0}
     model.fit(*pairs, callbacks=list(callbacks), **fit)
+    model.train_function = None  # the compiled loop, whose memory a page of many models needs
     return model
 
 
@@ -420,13 +421,13 @@ def show_runs(*names, **columns):
 
     ``columns``: each score's name and how to write it, such as ``read=".0%"``.
     """
-    print(" " * 42 + "".join(f"{name:>19}" for name in columns))
+    print(" " * 42 + "".join(f"{name:>21}" for name in columns))
     for name in names:
         line = f"{SETTINGS[name]:<42}"
         for score, form in columns.items():
             found = seeds_of(name, score)
             middle, low, high = (f"{f(found):{form}}" for f in (np.mean, min, max))
-            line += f"{middle} ({low}..{high})".rjust(19)
+            line += f"{middle} ({low}..{high})".rjust(21)
         print(line)
 
 
