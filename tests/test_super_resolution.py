@@ -12,10 +12,10 @@ def test_the_posterior_of_two_pixels_is_that_of_many_pairs():
     pixels, grey = l51.draw_pairs(2_000_000, seed=7)
     contrast = (pixels[:, 0] - pixels[:, 1]) / 2
     for at in (0.05, 0.3, 0.5, 0.8):
-        near = np.abs(grey[:, 0] - at) < 0.004
+        near = np.abs(grey[:, 0] - at) < 0.01
         mean, variance = l51.posterior_moments(at)
         assert near.sum() > 500
-        assert contrast[near].mean() == pytest.approx(mean, abs=0.05)
+        assert contrast[near].mean() == pytest.approx(mean, abs=0.06)
         assert contrast[near].var() == pytest.approx(variance, abs=0.04)
         drawn = l51.sample_posterior(np.full(100_000, at), np.random.default_rng(1))
         assert (drawn.mean(), drawn.var()) == pytest.approx((mean, variance), abs=0.01)
