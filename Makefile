@@ -8,7 +8,7 @@ export PYTHON
 VENV := .venv
 RUN := $(VENV)/bin/python
 FIRST := notebooks/00_start_here.ipynb
-TESTS ?= tests notebooks
+TESTS ?= tests $(shell ls -r notebooks/*.ipynb)
 
 # JupyterLab itself reads JUPYTER_TOKEN and JUPYTER_PORT. Root (in a container) must be allowed
 # by an option, and where there is no screen no browser is looked for.

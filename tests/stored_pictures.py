@@ -16,8 +16,8 @@ from PIL import Image
 #: depend on the clock.
 CHANCE = {
     "fit", "pretrain", "minimise", "apply", "apply_gradients", "assign", "assign_sub", "assign_add",
-    "on_toy", "on_digits", "critic_step", "generator_step", "perf_counter", "sample_posterior",
-    "mcmc", "vi",
+    "on_toy", "on_digits", "over_seeds", "critic_step", "generator_step", "perf_counter",
+    "sample_posterior", "mcmc", "vi",
 }  # fmt: skip
 
 BLOCK = 8  # pixels: one letter

@@ -1,5 +1,6 @@
 """Trials of GANs: one line trains and judges; and the live views that ride along."""
 
+import functools
 import io
 
 import keras
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genlib import data, experiments
+from genlib import data, experiments, networks
 from genlib.gans import GAN, REGISTRY, WGAN
+from genlib.likelihood import VAE
 from genlib.widgets.gan_views import digits_view, points_view
 
 POINTS = data.toy("ring").sample(500, seed=(0, 1)).numpy()
@@ -132,8 +134,82 @@ def test_another_seed_reuses_the_graph_and_changes_no_number(name):
         for got, want in zip(weights(found), weights(alone), strict=True):
             np.testing.assert_array_equal(got, want)
         assert found.model.history.history == alone.model.history.history
-    first.model.jit_compile = False  # a setting that was changed by hand counts no more
-    assert run(2).model.train_function is not None
+    assert run(2).model.train_function is None  # it was trained by the graph of the callback's run
+    alone.model.jit_compile = False  # a setting that was changed by hand counts no more
+    assert run(3).model.train_function is not None
+
+
+def game_of(seed, name="gan", **options):
+    nets = experiments.default_networks(name, (2,), width=8, seed=seed)
+    model = experiments.build(name, "ring", nets, steps=8, seed=seed, **options)
+    model.jit_compile = False  # XLA compiles longer than this trains
+    return model
+
+
+@pytest.mark.parametrize("name", ["gan", "mcgan", "magan"])
+def test_over_seeds_trains_each_as_if_it_were_alone(name):
+    def make(seed):
+        return game_of(seed, name, ema=0.9)
+
+    how = {"batch_size": 16, "epochs": 2}
+    models = experiments.over_seeds(make, POINTS, steps=8, seeds=(3, 5), **how)
+    for seed, found in zip((3, 5), models, strict=True):
+        alone = make(seed)
+        alone.fit(POINTS, steps_per_epoch=4, verbose=0, **how)
+        for got, want in zip(found.state, alone.state, strict=True):
+            np.testing.assert_array_equal(got, want)
+        assert found.history.history == alone.history.history
+        np.testing.assert_array_equal(found.sample(5, seed=1), alone.sample(5, seed=1))
+        for log in alone.log_names:
+            np.testing.assert_array_equal(found.step_losses[log], alone.step_losses[log])
+
+
+def test_over_seeds_looks_at_each_and_runs_callbacks_for_each():
+    class Count(keras.callbacks.Callback):
+        epochs = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs += 1
+
+    count, made = Count(), []
+    how = {"epochs": 2, "callbacks": [count], "look": lambda m: (made.append(m), count.epochs)[1]}
+    assert experiments.over_seeds(game_of, POINTS, steps=4, seeds=3, **how) == [2, 4, 6]
+    assert [m.train_function is None for m in made] == [False, True, True]
+
+
+def test_over_seeds_takes_any_model_with_a_compiled_loop():
+    def make(seed):
+        encoder, decoder = networks.mlp(2, 4, 8, seed=seed), networks.mlp(2, 2, 8, seed=seed + 9)
+        model = VAE(encoder, decoder, latent_dim=2, likelihood="gaussian", seed=seed)
+        model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+        return model
+
+    models = experiments.over_seeds(make, POINTS, steps=3, seeds=2)
+    assert [int(m.optimizer.iterations) for m in models] == [3, 3]
+    assert not np.array_equal(*(m.decoder.get_weights()[0] for m in models))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"r1": 0.5}, {"objective": "minimax"}, {"critic_steps": 2}, {"ema": 0.9}, {"name": "lsgan"}],
+)
+def test_over_seeds_refuses_what_the_first_ones_graph_would_train_wrongly(options):
+    makers = [game_of, functools.partial(game_of, **options)]
+    with pytest.raises(ValueError, match="differ in variables alone"):
+        experiments.over_seeds(lambda k: makers[k](k), POINTS, steps=2, seeds=2)
+
+
+def test_over_seeds_refuses_another_optimizer_and_counts_out_of_range():
+    def make(seed):
+        model = game_of(seed)
+        model.generator_optimizer.epsilon = 1e-7 + seed
+        return model
+
+    with pytest.raises(ValueError, match="differ in variables alone"):
+        experiments.over_seeds(make, POINTS, steps=2, seeds=2)
+    for wrong in ({"steps": 0}, {"steps": 2, "seeds": 0}, {"steps": 2, "epochs": 1.5}):
+        with pytest.raises(ValueError, match="whole number"):
+            experiments.over_seeds(game_of, POINTS, **wrong)
 
 
 def test_a_run_that_was_interrupted_before_its_graph_stood_leaves_no_trace(monkeypatch):

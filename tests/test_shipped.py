@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from genlib import data
-from genlib.lectures import l23_real_nvp, l51_super_resolution, shipped
+from genlib.data import scenes
+from genlib.lectures import l23_real_nvp, l51_super_resolution, l52_text_to_image, shipped
 from genlib.lectures.shipped import CATALOG, load, nearest, path, read
 
 REAL, _ = data.images("mnist5k", "test")
@@ -68,6 +69,23 @@ def test_the_enlarger_makes_digits_that_vary_and_shrink_back():
     scores = l51_super_resolution.judge(made, 4)
     assert scores["read"] > 0.84 and scores["right"] > 0.68
     assert scores["spread"] > 0.1 and scores["kinds"] > 1.15 and scores["consistency"] < 0.035
+
+
+def test_captions_are_drawn_as_they_say():
+    found = l52_text_to_image.score_digits(load("captions28"))
+    assert found["seen_right"] > 0.77 and found["held_right"] > 0.7
+    assert found["seen_variety"] > 23  # real ones: 34
+
+
+def test_sentences_are_drawn_as_they_say():
+    generator = load("scenes16")
+    found = l52_text_to_image.score_scenes(generator)
+    assert found["seen_right"] > 0.95 and found["held_right"] > 0.95
+    assert found["held_variety"] > 15  # drawn ones: 24
+    said = [scenes.parse(f"a red circle {place} a blue square") for place in scenes.PLACES]
+    looks = l52_text_to_image.looked_at(generator, scenes.one_hot(np.array(said)))
+    for table, first in zip(looks, (0, 1), strict=True):
+        assert table[first, :2].sum() > 0.8 and table[1 - first, 3:].sum() > 0.8
 
 
 def test_the_reader_knows_digits_and_what_is_none():

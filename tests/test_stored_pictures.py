@@ -17,6 +17,7 @@ from tests.stored_pictures import complaint, difference, untrained
         (["model.fit(x)", "draw(model)"], [False, False]),
         (["live = experiments.on_toy('gan')", "draw(1)", "draw(live)"], [False, True, False]),
         (["a = g.fit(x)", "b = a + 1", "draw(b)"], [False] * 3),
+        (["made = experiments.over_seeds(make, x)", "draw(made)"], [False] * 2),
         (["def train():\n    m.fit(x)", "r = train()", "draw(r)"], [False] * 3),
         (["a = g.fit(x)", "a = 1", "draw(a)"], [False, True, True]),
         (["for n in g.fit(x):\n    y = n", "n = 2\ndraw(n)", "draw(y)"], [False, True, False]),

@@ -41,13 +41,13 @@ def decode(png):
     return np.asarray(image)
 
 
-MOST = 128  # points of a grid
+MOST = 72  # points of a grid
 
 
 def grid(explorer, points=5):
     """Iterate over values of all controls: for a slider ``points`` of them, ends included.
 
-    A grid of more than 128 points is made with fewer a slider, then thinned evenly.
+    A grid of more points than `MOST` is made with fewer a slider, then thinned evenly.
     """
     for per_slider in range(points, 1, -1):
         levels = [levels_of(control, per_slider) for control in explorer.controls.values()]
@@ -389,7 +389,7 @@ def test_limits_redraw_the_axes(toy):
 
 def test_grid_is_capped(toy):
     points = list(grid(toy))
-    assert 2 <= len(points) <= 128
+    assert 2 <= len(points) <= MOST
     for control in ("x", "n", "log", "how", "side", "on"):
         assert len({values[control] for values in points}) >= 2
 

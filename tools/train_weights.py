@@ -22,8 +22,10 @@ import tensorflow as tf
 from scipy.ndimage import affine_transform
 
 from genlib import data, networks
+from genlib.data import captions, scenes
 from genlib.gans import WGANGP, SuperResolutionGAN
 from genlib.lectures import l51_super_resolution as super_resolution
+from genlib.lectures import l52_text_to_image as text_to_image
 from genlib.lectures import shipped
 from genlib.training import Resume
 
@@ -104,6 +106,29 @@ def sr28(x):
     return model, pairs, {"batch_size": 64, "steps": 28_000, "network": model.generator}
 
 
+def captions28(x):
+    """12,000 steps of 64 pictures by lecture 52's matching-aware GAN; the averaged generator.
+
+    The digits and 8 altered copies of each, with captions measured anew, less the held-out ones.
+    """
+    steps, copies = 12_000, 8
+    model, pictures = text_to_image.digits_gan(steps=steps), augmented(x, copies)
+    _, digits = data.images("mnist5k")
+    rows = captions.attributes(pictures, np.tile(digits, 1 + copies))
+    seen = ~text_to_image.is_held_out(rows)
+    pairs = pictures[seen], captions.bag(rows[seen])
+    return model, pairs, {"batch_size": 64, "steps": steps, "network": model.average}
+
+
+def scenes16(x):
+    """10,000 steps of 64 drawn scenes, by lecture 52's attention; the averaged generator."""
+    steps = 10_000
+    model = text_to_image.scenes_gan("attention", steps=steps)
+    pictures, rows = text_to_image.drawn_scenes(20_000)
+    pairs = pictures, scenes.one_hot(rows)
+    return model, pairs, {"batch_size": 64, "steps": steps, "network": model.average}
+
+
 class Store(keras.callbacks.Callback):
     """After each epoch: the weights in half precision, and the CPU minutes up to here."""
 
@@ -151,7 +176,10 @@ def main(names):
         print(name, hashlib.sha256(shipped.path(name).read_bytes()).hexdigest(), flush=True)
 
 
-RECIPES = {recipe.__name__: recipe for recipe in (pixelcnn28, gan28, flow28, vae28, sr28)}
+RECIPES = {
+    recipe.__name__: recipe
+    for recipe in (pixelcnn28, gan28, flow28, vae28, sr28, captions28, scenes16)
+}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

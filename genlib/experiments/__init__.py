@@ -9,6 +9,7 @@ import csv
 import functools
 import operator
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,6 +77,43 @@ def on_digits(variant, *, width=256, latent_dim=16, **training) -> DigitTrial:
     made = _sample(model, 1000, 1)
     made = made if np.isfinite(made).all() else np.zeros_like(made)
     return DigitTrial(model, metrics.class_scores(made), seconds)
+
+
+def over_seeds(make, points, *, steps, seeds=5, epochs=1, batch_size=128, callbacks=None,
+               look=None) -> list:  # fmt: skip
+    """Train ``make(seed)`` for each seed, all in one compiled graph, and return the models.
+
+    Each ends as if it had been trained alone, at a fraction of the cost: compiling takes longer
+    than most trainings of a lecture.
+
+    Args:
+      make: a function of the seed that gives a compiled `genlib.training.CompiledModel`. All must
+        be of one class and differ in variables alone; what is to vary must be one (`add_state`).
+      points: the data, as ``fit`` takes them.
+      steps: of training, divided among the ``epochs``.
+      seeds: how many, from 0, or the seeds themselves: whatever ``make`` takes.
+      callbacks: as ``fit`` takes them. During training their model is the one with the graph.
+      look: a function of a model just trained; what it returns is listed in place of the model.
+
+    ValueError: models that differ in more than variables, or a count out of range.
+    """
+    steps, epochs = validate.count("steps", steps), validate.count("epochs", epochs)
+    if not isinstance(seeds, Iterable):
+        seeds = range(validate.count("seeds", seeds))
+    runner, fixed, found = None, None, []
+    for seed in seeds:
+        model = make(seed)
+        if runner is None:
+            runner, fixed = model, _fixed(model)
+        if _fixed(model) != fixed:
+            raise ValueError(
+                "make must give models that differ in variables alone, since one graph trains all; "
+                f"make({seed!r}) has another class, shape or setting than the first"
+            )
+        _train_in(runner, model, points, batch_size=batch_size, epochs=epochs,
+                  steps_per_epoch=max(1, steps // epochs), callbacks=callbacks)  # fmt: skip
+        found.append(look(model) if look else model)
+    return found
 
 
 @functools.cache
@@ -187,27 +225,49 @@ def _train(variant, name, points, shape, latent_dim, width, *, seed=0, settings=
         model.compile()
     shapes = [v.shape for v in model.state]
     key = find(variant), chosen, settings, steps, epochs, shapes, settings_of(overrides)
-    runner = model if callbacks else _runner(model, key)
-    _swap(runner, model)
-    start = time.perf_counter()
-    try:
-        runner.fit(points, batch_size=chosen.batch_size, steps_per_epoch=max(1, steps // epochs),
-                   epochs=epochs, callbacks=callbacks, verbose=0)  # fmt: skip
-    finally:
-        _swap(runner, model)
+    runner, start = _runner(model, key, anew=bool(callbacks)), time.perf_counter()
+    _train_in(runner, model, points, batch_size=chosen.batch_size, epochs=epochs,
+              steps_per_epoch=max(1, steps // epochs), callbacks=callbacks)  # fmt: skip
     return model, time.perf_counter() - start
 
 
-_LAST: dict = {}  # what was trained last without callbacks: how, and the model
+_LAST: dict = {}  # what was trained last: how, and the model
 
 
-def _runner(model, key):
-    """The last run's model, whose graph is compiled, if the seed alone is new; else ``model``."""
+def _runner(model, key, anew):
+    """The last run's model, whose graph is compiled, if the seed alone is new; else ``model``.
+
+    ``anew``: always ``model``, which callbacks may keep.
+    """
     last = _LAST.get("model")
     graph = last and last.train_function  # None if the last run was interrupted before it had one
-    if not graph or _LAST["key"] != key or graph[0][-1] != settings_of(last):
+    if anew or not graph or _LAST["key"] != key or graph[0][-1] != settings_of(last):
         _LAST.update(key=key, model=model)
     return _LAST["model"]
+
+
+def _train_in(runner, model, points, **how):
+    """Train ``model`` in the graph of ``runner``, which is as it was afterwards."""
+    _swap(runner, model)
+    try:
+        runner.fit(points, verbose=0, **how)
+    finally:
+        _swap(runner, model)
+
+
+def _fixed(model):
+    """What a model's graph bakes in, its class and shapes, but for names and seeds."""
+
+    def plain(settings):
+        if isinstance(settings, tuple):
+            pairs = (x for x in settings if not (isinstance(x, tuple) and x and x[0] in _VARIED))
+            return tuple(map(plain, pairs))
+        return settings if isinstance(settings, bytes) else type(settings.thing)
+
+    return plain(settings_of(model)), [v.shape for v in model.state]
+
+
+_VARIED = [settings_of(name) for name in ("name", "seed", "input_names", "output_names")]
 
 
 def _swap(a, b):

@@ -69,12 +69,18 @@ def build(variant, data, nets, steps=None, start=None, **overrides) -> Adversari
         *_, kernel = (v for v in nets[0].trainable_variables if v.name == "kernel")
         kernel.assign(start * kernel)
     model = find(variant)(*nets, **(chosen.options | overrides))
-    optimizers, steps = [], steps or chosen.steps
-    for updates in (1, model.critic_steps)[: len(nets)]:
-        rate = keras.optimizers.schedules.CosineDecay(chosen.rate, steps * updates, alpha=0.05)
-        optimizers.append(OPTIMIZERS[chosen.optimizer](rate))
-    model.compile(*optimizers)
+    model.compile(*optimizers(chosen, model, steps))
     return model
+
+
+def optimizers(chosen, model, steps=None) -> list:
+    """Those of a `Preset` for a model's networks, over ``steps`` generator steps: see `build`."""
+    found = []
+    for updates in (1, model.critic_steps)[: 1 if model.critic is None else 2]:
+        steps_in_all = updates * (steps or chosen.steps)
+        rate = keras.optimizers.schedules.CosineDecay(chosen.rate, steps_in_all, alpha=0.05)
+        found.append(OPTIMIZERS[chosen.optimizer](rate))
+    return found
 
 
 def default_networks(variant, shape, latent_dim=2, width=128, code=None, seed=None) -> tuple:

@@ -8,8 +8,10 @@ from genlib.gans.ebgan import EBGAN
 from genlib.gans.fisher_gan import FisherGAN
 from genlib.gans.gan import GAN
 from genlib.gans.gmmn import GMMN
+from genlib.gans.info_gan import InfoGAN
 from genlib.gans.lsgan import LSGAN
 from genlib.gans.magan import MAGAN
+from genlib.gans.matching_aware_gan import MatchingAwareGAN
 from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
 from genlib.gans.rwgan import RWGAN
@@ -27,10 +29,12 @@ __all__ = [
     "FisherGAN",
     "GAN",
     "GMMN",
+    "InfoGAN",
     "LSGAN",
     "MAGAN",
     "MMDGAN",
     "MMDGANGP",
+    "MatchingAwareGAN",
     "McGAN",
     "RWGAN",
     "SuperResolutionGAN",

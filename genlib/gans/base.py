@@ -2,7 +2,8 @@
 
 A variant says what it minimises (`critic_loss`, `generator_loss`) and, where it needs to, what
 happens after an update (`after_critic_step`, `after_generator_step`). It may also set `log_names`,
-`critic_kind`, `couples_batch`, `critic_variables` and `score`, and hold other state by `add_state`.
+`critic_kind`, `couples_batch`, `critic_variables`, `generator_variables` and `score`, and hold
+other state by `add_state`.
 """
 
 import abc
@@ -118,6 +119,11 @@ class AdversarialModel(CompiledModel):
         """What the critic's step trains: Keras variables."""
         return self.critic.trainable_variables
 
+    @property
+    def generator_variables(self):
+        """What the generator's step trains: Keras variables."""
+        return self.generator.trainable_variables
+
     @staticmethod
     def default_optimizer() -> keras.optimizers.Optimizer:
         """Adam as most GAN papers since Radford et al. (2016) set it."""
@@ -134,7 +140,7 @@ class AdversarialModel(CompiledModel):
         if one and isinstance(generator_optimizer, keras.optimizers.Optimizer):
             raise ValueError("generator_optimizer and critic_optimizer must be two objects")
         self.generator_optimizer = self.optimizer = resolve_optimizer(
-            "generator_optimizer", generator_optimizer, default, self.generator.trainable_variables
+            "generator_optimizer", generator_optimizer, default, self.generator_variables
         )
         self.critic_optimizer = None
         if self.critic is not None:
@@ -240,7 +246,7 @@ class AdversarialModel(CompiledModel):
             logs.update(self._take_reported())
             return loss
 
-        variables = self.generator.trainable_variables
+        variables = self.generator_variables
         logs["generator_loss"] = minimise(self.generator_optimizer, variables, objective)
         return logs, made[0]
 

@@ -55,13 +55,8 @@ class MMDGAN(AdversarialModel):
     def critic_loss(self, real, fake):
         real_codes = self.encoder(real, training=True)
         fake_codes = self.encoder(fake, training=True)
-        error = self.copying_error((real, fake), (real_codes, fake_codes))
+        error = copying_error(self.decoder, (real, fake), (real_codes, fake_codes))
         return self.reconstruction_weight * error - self.distance(real_codes, fake_codes)
-
-    def copying_error(self, samples, codes):
-        """``E |decoder(code) - x|^2 / d``, summed over two batches of d numbers a sample."""
-        made = (self.decoder(batch, training=True) for batch in codes)
-        return sum(tf.reduce_mean((y - x) ** 2) for x, y in zip(samples, made, strict=True))
 
     def generator_loss(self, real, fake):
         return self.distance(self.encoder(real, training=True), self.encoder(fake, training=True))
@@ -113,8 +108,15 @@ class MMDGANGP(WGANGP):
         self.log("penalty", penalty)
         loss = self.penalty_weight * penalty - self.mmd2(*codes)
         if self.decoder:
-            loss += self.reconstruction_weight * MMDGAN.copying_error(self, (real, fake), codes)
+            error = copying_error(self.decoder, (real, fake), codes)
+            loss += self.reconstruction_weight * error
         return loss
 
     def generator_loss(self, real, fake):
         return self.mmd2(self.critic(real, training=True), self.critic(fake, training=True))
+
+
+def copying_error(decoder, samples, codes):
+    """``E |decoder(code) - x|^2 / d``, summed over two batches of d numbers a sample."""
+    made = (decoder(batch, training=True) for batch in codes)
+    return sum(tf.reduce_mean((y - x) ** 2) for x, y in zip(samples, made, strict=True))

@@ -2,9 +2,10 @@
 
 import numpy as np
 from matplotlib.colors import to_rgba_array
-from scipy.special import logsumexp
+from scipy.optimize import minimize
+from scipy.special import expit, logsumexp
 
-from genlib.check import Choice, Function, Number, exercise
+from genlib.check import Choice, Function, exercise
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
@@ -151,22 +152,47 @@ def what_is_missing():
 
 
 @exercise("01_terminology/2")
-def bayes():
-    """p(y = 1 | x) where p(y = 1) = 0.1, p(x | 0) = 0.2 and p(x | 1) = 0.5."""
-    prior, likelihood = np.array([0.9, 0.1]), np.array([0.2, 0.5])
-    joint = prior * likelihood
-    return Number(
-        joint[1] / joint.sum(),
-        tolerance=0.005,
-        right="x speaks for y = 1, but y = 1 is rare, and the prior wins.",
+def fit_discriminative():
+    """Write fit(x, y): the w and b of p(y = 1 | x) = sigmoid(w x + b) that fit labels best."""
+
+    def inputs(rng):
+        y = rng.permutation(np.arange(60) % 3 == 0).astype(int)  # twenty ones
+        return rng.exponential(1 + y) + 1.5 * y, y
+
+    def descend(x, y, loss, sign=1):
+        def objective(theta):
+            logits = sign * (theta[0] * x + theta[1])
+            return loss(logits)
+
+        return minimize(objective, np.zeros(2), method="BFGS").x
+
+    def discriminative(x, y, sign=1):
+        return descend(x, y, lambda t: np.mean(np.logaddexp(0, t) - y * t), sign)
+
+    def generative(x, y):
+        """A Gaussian a class, of one variance, then Bayes' rule."""
+        means, share = [x[y == c].mean() for c in (0, 1)], y.mean()
+        variance = np.mean((x - np.take(means, y)) ** 2)
+        w = (means[1] - means[0]) / variance
+        return w, np.log(share / (1 - share)) - w * np.mean(means)
+
+    return Function(
+        discriminative,
+        inputs,
+        tolerance=0.02,
+        right="it raises log p(y | x) and never asks how likely x itself is.",
         mistakes=[
-            (likelihood[1] / likelihood.sum(), "That leaves out the prior p(y)."),
-            (joint[1], "That is the joint p(x, 1); divide it by p(x)."),
-            (joint.sum(), "That is the marginal p(x)."),
-            (joint[0] / joint.sum(), "That is p(y = 0 | x)."),
-            (joint[1] / joint[0], "That is the odds; divide by the sum of both."),
+            (generative, "That fits p(x | y), a Gaussian a class, and turns it by Bayes' rule: the "
+             "generative way. The x here are not Gaussian; maximise the mean log p(y | x)."),
+            (lambda x, y: discriminative(x, y, -1), "The sign: that is p(y = 0 | x)."),
+            (lambda x, y: np.polyfit(x, y, 1), "That is a straight line through the labels, by "
+             "least squares; the mean log p(y | x) is wanted."),
+            (lambda x, y: np.flip(discriminative(x, y)), "Return w first, then b."),
+            (lambda x, y: descend(x, y, lambda t: np.mean((y - expit(t)) ** 2)), "That is the "
+             "squared error of the probability; maximise its logarithm."),
         ],
-    )
+        calls=6,
+    )  # fmt: skip
 
 
 @exercise("01_terminology/3")

@@ -242,28 +242,6 @@ def along(covariance, angles):
 
 
 @exercise("03_clustering_and_dimension_reduction/1")
-def responsibility():
-    """The first component's responsibility for x = 1; components N(0, 1), N(3, 1), equal."""
-    model = GaussianMixture(2)
-    model.weights, model.means = np.array([0.5, 0.5]), np.array([[0.0], [3.0]])
-    model.covariances = np.ones((2, 1, 1))
-    first, second = model.responsibilities([1.0])[0]
-    joint = 0.5 * model.distribution.components_distribution.prob([[1.0]]).numpy()
-    return Number(
-        float(first),
-        tolerance=0.006,
-        right="the point is nearer to the first mean, and equal weights cancel.",
-        mistakes=[
-            (float(second), "That is the second component's."),
-            (float(joint[0]), "That is weight times density; divide by the sum over both."),
-            (float(2 * joint[0]), "That is a density; multiply by the weight, then divide by "
-             "the sum over both."),
-            (2 / 3, "Not the distances but the densities count: exp of minus half the square."),
-        ],
-    )  # fmt: skip
-
-
-@exercise("03_clustering_and_dimension_reduction/2")
 def m_means():
     """Write m_means(x, r): responsibility-weighted means, (k, d)."""
 
@@ -291,6 +269,45 @@ def m_means():
             (lambda x, r: means(x, r).T, "Transpose it: shape (k, d) is wanted."),
         ],
     )  # fmt: skip
+
+
+@exercise("03_clustering_and_dimension_reduction/2")
+def bic():
+    """Write bic(log_likelihood, k, d, n), in nats per point, for full covariances."""
+
+    def less(penalty):
+        def per_point(log_likelihood, k, d, n):
+            return log_likelihood - penalty(k, d) * np.log(n) / (2 * n)
+
+        return per_point
+
+    def free(k, d):
+        return (k - 1) + k * d + k * d * (d + 1) // 2
+
+    return Function(
+        less(free),
+        inputs=lambda rng: (rng.normal(), *rng.integers([2, 1, 20], [7, 6, 500])),
+        tolerance=1e-6,
+        right="weights sum to 1 and covariances are symmetric, so neither is as free as it looks.",
+        mistakes=[
+            (less(lambda k, d: 6 * k - 1), "That is right in the plane; here d may be anything."),
+            (less(lambda k, d: free(k, d) + 1), "The weights sum to 1: k - 1 of them are free."),
+            (
+                less(lambda k, d: k - 1 + k * d + k * d * d),
+                "A covariance is symmetric: d (d + 1) / 2 numbers, not d^2.",
+            ),
+            (
+                less(lambda k, d: k - 1 + 2 * k * d),
+                "Those are diagonal covariances; full ones have d (d + 1) / 2 numbers each.",
+            ),
+            (less(lambda k, d: 2 * free(k, d)), "Half of log n / n for each free number."),
+            (less(lambda k, d: -free(k, d)), "Take the penalty off: more numbers, lower score."),
+            (
+                lambda f, k, d, n: f - free(k, d) * np.log(n) / 2,
+                "The log-likelihood is per point: divide the penalty by n too.",
+            ),
+        ],
+    )
 
 
 @exercise("03_clustering_and_dimension_reduction/3")

@@ -33,11 +33,11 @@ class GradientEstimators(Scene):
 
     title = "Two estimates of one slope"
     alt = (
-        "Left: a function f in grey, and under it the bell of z in vermillion. Middle: two "
+        "Left: a function f in grey, and under it the Gaussian of z in vermillion. Middle: two "
         "histograms of estimates of the slope of the mean of f, score-function ones above in pink "
         "and reparameterised ones below in orange, with the true slope as a line. Right: the "
-        "standard deviation of both against the width of the bell, on log scales, with dots at the "
-        "current one."
+        "standard deviation of both against the width of the Gaussian, on log scales, with dots "
+        "at the current one."
     )
     size = (10, 3.8)
     reveals = (

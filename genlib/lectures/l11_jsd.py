@@ -291,6 +291,7 @@ def write_js():
                 "That compares P with Q themselves; compare each with R = (P + Q) / 2.",
             ),
         ],
+        calls=8,
     )
 
 

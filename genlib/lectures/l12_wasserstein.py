@@ -1,6 +1,7 @@
 """Lecture 12: the Wasserstein distance."""
 
 import numpy as np
+from scipy.optimize import linprog
 from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, plots
@@ -428,23 +429,45 @@ def best_critic():
 
 
 @exercise("12_wasserstein/4")
-def biased_minimum():
-    """The t that minimises the expected sample W1 between Bernoulli(0.6), m = 2, and B(t)."""
-    truth = _best_t(2)
-    return Number(
-        truth,
-        tolerance=0.005,
-        right="the average of the sample distances is least at a median, not at the true 0.6.",
+def dual_program():
+    """Write dual(p, q, cost): the value of transport's dual linear program."""
+
+    def inputs(rng):
+        n, m = rng.choice([3, 4, 5, 6], size=2, replace=False)
+        x, y = rng.normal(size=(n, 2)), rng.normal(1.0, 1.0, size=(m, 2))
+        cost = np.linalg.norm(x[:, None] - y, axis=-1)
+        return rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(m)), cost
+
+    def value(p, q, cost, lowest=None, fixed=0):
+        rows, columns = np.repeat(np.eye(len(p)), len(q), 0), np.tile(np.eye(len(q)), (len(p), 1))
+        limits = [(lowest, None)] * (len(p) + len(q))
+        limits[:fixed] = [(0, 0)] * fixed
+        return -linprog(-np.r_[p, q], np.c_[rows, columns], cost.ravel(), bounds=limits).fun
+
+    return Function(
+        value,
+        inputs,
+        tolerance=1e-5,
+        right="no price f_i + g_j above the cost of the move, and the best prices pay for the "
+        "cheapest plan: strong duality.",
         mistakes=[
-            (0.6, "That is the true parameter, and the surprise: it is not the minimiser."),
-            (_best_t(1), "That is the answer for m = 1; average over the three outcomes of m = 2."),
-            (0.0, "Is this the least value? return the t at which it is least, from 0 to 1."),
+            (
+                lambda p, q, cost: value(p, q, cost, lowest=0),
+                "Prices may be negative: linprog keeps its variables at 0 or above unless you "
+                "give bounds=(None, None).",
+            ),
+            (
+                lambda p, q, cost: value(p, q, cost, fixed=len(p)),
+                "That has one price a column alone; rows have a price too.",
+            ),
+            (
+                lambda p, q, cost: -value(p, q, cost),
+                "The sign: linprog minimises, so hand it minus the gain, and turn its value back.",
+            ),
+            (
+                lambda p, q, cost: p @ cost @ q,
+                "That is the cost of the plan that sends everything everywhere.",
+            ),
         ],
+        calls=8,
     )
-
-
-def _best_t(m):
-    shares = np.arange(m + 1) / m
-    probs = tfd.Binomial(m, probs=np.float64(0.6)).prob(np.arange(m + 1.0)).numpy()
-    t = np.linspace(0, 1, 1001)
-    return float(t[np.argmin(np.abs(shares - t[:, None]) @ probs)])

@@ -125,7 +125,7 @@ def _curves(n, draw):
 
 # Explorer: embedding
 
-ONE, TWO = "one bell", "two bells"
+ONE, TWO = "one Gaussian", "two Gaussians"
 GAUSSIAN, LINEAR = "Gaussian", "linear, x · y"
 WIDE_XS = np.linspace(-9, 9, 721)
 

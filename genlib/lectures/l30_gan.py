@@ -6,9 +6,10 @@ import tensorflow as tf
 from scipy.special import expit
 
 from genlib import networks, plots
-from genlib.check import Choice, Function, Number, exercise
+from genlib.check import Choice, Number, exercise
 from genlib.gans import GAN
 from genlib.lectures.maths import log_normal, normal
+from genlib.lectures.write_a_loss import Game
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, key, moving, panel, words
@@ -304,28 +305,31 @@ def undecided_critic():
 
 
 @exercise("30_gan/2")
-def minimax_loss():
-    """Write minimax_loss(logits): the minimax generator's loss, from logits of any size."""
+def own_gan():
+    """Write both losses as a class, and train it."""
 
-    def loss_of(objective):
-        start = keras.Input((1,))
-        reader = keras.Model(start, keras.layers.Activation("linear")(start))
-        model = GAN(networks.mlp(1, 1, 4), reader, objective=objective)
-        return lambda logits: float(model.generator_loss(None, tf.cast(logits[:, None], "float32")))
+    def price(model, x, sign):
+        return tf.reduce_mean(tf.nn.softplus(sign * model.critic(x)))
 
-    minimax, non_saturating = loss_of("minimax"), loss_of("non_saturating")
-    return Function(
-        minimax,
-        # Some logits so large that 1 - sigmoid is 0 in floating point.
-        inputs=lambda rng: (rng.normal(size=6) * rng.choice([1.0, 60.0]),),
-        tolerance=1e-3,
-        right="softplus never takes the log of a rounded-off 0.",
+    return Game(
+        GAN,
+        right="and from two seeds it covers all eight modes and beats the plain circle.",
         mistakes=[
-            (non_saturating, "That is the non-saturating loss, -E log D."),
-            (lambda logits: -minimax(logits), "The sign is wrong: log(1 - D) is never positive."),
             (
-                lambda logits: 6 * minimax(logits),
-                "That is a sum over the samples; E is their mean.",
+                "critic_loss",
+                lambda model, x, y: price(model, x, 1) + price(model, y, -1),
+                "real and generated samples have changed places: real ones want a high logit.",
+            ),
+            (
+                "critic_loss",
+                lambda model, x, y: price(model, x, -1),
+                "the generated samples' term is missing.",
+            ),
+            (
+                "generator_loss",
+                lambda model, x, y: -price(model, y, 1),
+                "that is the minimax loss, whose push dies where the critic is sure; -E log D is "
+                "asked for.",
             ),
         ],
     )

@@ -8,8 +8,9 @@ from tensorflow_probability import distributions as tfd
 from genlib import networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import wasserstein
-from genlib.gans import WGAN
+from genlib.gans import GAN, WGAN
 from genlib.lectures.maths import mixture, normal
+from genlib.lectures.write_a_loss import Game
 from genlib.plots import COLORS
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, density, dot, panel
@@ -177,4 +178,34 @@ def no_sigmoid():
             "scores must add to 1": "Only differences of mean scores count; they need not add up "
             "to anything.",
         },
+    )
+
+
+@exercise("31_wgan/4")
+def own_wgan():
+    """Write both losses and the clipping as a class, and train it."""
+    mean = tf.reduce_mean
+    return Game(
+        WGAN,
+        right="and from two seeds it covers all eight modes and beats the plain circle.",
+        options={"clip": 0.3},
+        training={"critic_steps": 5},
+        steps=800,
+        mistakes=[
+            (
+                "critic_loss",
+                lambda model, x, y: GAN.critic_loss(model, x, y),
+                "that is the first GAN's; a score is used as it is, with no softplus.",
+            ),
+            (
+                "generator_loss",
+                lambda model, x, y: mean(tf.nn.softplus(-model.critic(y))),
+                "that is the first GAN's; a score is used as it is, with no softplus.",
+            ),
+            (
+                "generator_loss",
+                lambda model, x, y: mean(model.critic(x)) - mean(model.critic(y)),
+                "the real samples' mean does not depend on the generator: leave it out.",
+            ),
+        ],
     )

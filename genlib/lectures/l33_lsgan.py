@@ -9,6 +9,7 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import GAN, LSGAN
 from genlib.gans.lsgan import CODINGS
 from genlib.lectures.maths import normal
+from genlib.lectures.write_a_loss import Game
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, density, dot, panel, words
@@ -203,4 +204,39 @@ def what_vanishes():
             "it stays the same": "That is so for W1; compute the slope of (b p + a q) / (p + q) "
             "far from P.",
         },
+    )
+
+
+@exercise("33_lsgan/4")
+def own_lsgan():
+    """Write both losses as a class, and train it."""
+
+    def square(model, x, target):
+        return tf.reduce_mean((model.critic(x) - target) ** 2) / 2
+
+    return Game(
+        LSGAN,
+        right="and from two seeds it covers all eight modes and beats the plain circle.",
+        mistakes=[
+            (
+                "critic_loss",
+                lambda model, x, y: square(model, x, 0.0) + square(model, y, 1.0),
+                "the targets have changed places: 1 is for real samples, 0 for generated ones.",
+            ),
+            (
+                "critic_loss",
+                lambda model, x, y: square(model, x, 1.0) + square(model, y, -1.0),
+                "the target of generated samples is 0 here, not -1.",
+            ),
+            (
+                "generator_loss",
+                lambda model, x, y: square(model, y, 0.0),
+                "it aims at 0, what the critic calls generated samples: that teaches nothing.",
+            ),
+            (
+                "generator_loss",
+                lambda model, x, y: (tf.reduce_mean(model.critic(y)) - 1) ** 2 / 2,
+                "that is the square of a mean; square each sample's distance, then take the mean.",
+            ),
+        ],
     )

@@ -111,14 +111,6 @@ class OrderedGAN(AdversarialModel):
         return tf.reduce_mean(self.cost(tf.sort(real, axis=0), tf.sort(fake, axis=0)))
 
 
-def begin_again(model, generator):
-    """Give a trained ``model`` another ``generator``'s weights and fresh optimizers; it stays
-    compiled."""
-    model.generator.set_weights(generator.get_weights())
-    for variable in model.optimizer.variables:
-        variable.assign(tf.zeros_like(variable.value))
-
-
 def even_ring(centers, scale, n=48):
     """``n`` points for each mode of the ring, spread evenly over a Gaussian disc: no noise."""
     level, turn = (np.arange(n) + 0.5) / n, np.arange(n) * np.pi * (3 - np.sqrt(5))

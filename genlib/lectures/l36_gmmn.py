@@ -15,25 +15,6 @@ from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, density, dot, moving, panel
 
-# Training over seeds
-
-
-def over_seeds(make, points, seeds, steps=1000, batch_size=256):
-    """Train ``make(seed)``, compiled, for each seed; return 2,500 samples of each, ``(2500, 2)``.
-
-    All run in the first one's graph, which starts each time from the other's untrained state.
-    """
-    runner, found = None, []
-    for seed in seeds:
-        model = make(seed)
-        runner = runner or model
-        for ours, fresh in zip(runner.state, model.state, strict=True):
-            ours.assign(fresh)
-        runner.fit(points, batch_size=batch_size, steps_per_epoch=steps, verbose=0)
-        found.append(runner.sample(2500, seed=1).numpy())
-    return found
-
-
 # Explorer: kernel_pull
 
 WEIGHTS, MEANS, SCALES = np.array([0.5, 0.5]), np.array([-1.5, 1.5]), np.array([0.4, 0.4])

@@ -3,58 +3,33 @@
 import math
 
 import numpy as np
-import tensorflow as tf
 
 from genlib import plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
-from genlib.divergences.samples import mmd2
-from genlib.gans import MMDGANGP, penalties
+from genlib.gans import MMDGAN, MMDGANGP
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
 
-# A critic that must copy
+# Settings that are variables, so that one compiled graph serves all their values
 
 
-class CopyingMMDGAN(MMDGANGP):
-    """Binkowski's MMD GAN with the term that Li adds: a decoder copies each sample from its code.
+class MovableMMDGAN(MMDGAN):
+    """MMD GAN whose box and one-sided weight may be moved."""
 
-    The critic is an autoencoder, its encoder the map to codes; ``copy_weight`` (0: none) times the
-    squared errors, means over the numbers of real and of generated samples, is added to the
-    critic's loss. Both networks fight over the root of the V-statistic, as in Li's form.
-    """
+    def __init__(self, generator, critic, clip=0.01, feasibility_weight=16.0, **options):
+        settings = {"clip": clip, "feasibility_weight": feasibility_weight}
+        super().__init__(generator, critic, **settings, **options)
+        for name, value in settings.items():
+            setattr(self, name, self.add_state(name, value))
 
-    critic_kind = "autoencoder"
 
-    def __init__(self, generator, critic, copy_weight=8.0, **options):
-        super().__init__(generator, critic, **options)
-        self.encoder, self.copier = critic.get_layer("encoder"), critic.get_layer("decoder")
-        self.copy_weight = copy_weight
+class MovableCopies(MMDGANGP):
+    """Binkowski's MMD GAN with Li's decoder, whose weight may be moved, down to 0."""
 
-    def root(self, real_codes, fake_codes):
-        """The root of the MMD^2 of two batches of codes."""
-        return kernels.safe_sqrt(mmd2(real_codes, fake_codes, self.kernel, unbiased=False))
-
-    def critic_loss(self, real, fake):
-        codes = self.encoder(real, training=True), self.encoder(fake, training=True)
-
-        def witness(x):
-            means = [
-                tf.reduce_mean(self.kernel(self.encoder(x, training=True), c), 1) for c in codes
-            ]
-            return means[0] - means[1]
-
-        alpha = self.random_uniform(tf.shape(real)[:1])
-        penalty = penalties.gradient_penalty(witness, real, fake, alpha)
-        self.log("penalty", penalty)
-        errors = [
-            tf.reduce_mean((self.copier(c, training=True) - x) ** 2)
-            for x, c in zip((real, fake), codes, strict=True)
-        ]
-        return self.penalty_weight * penalty + self.copy_weight * sum(errors) - self.root(*codes)
-
-    def generator_loss(self, real, fake):
-        return self.root(self.encoder(real, training=True), self.encoder(fake, training=True))
+    def __init__(self, generator, critic, reconstruction_weight=8.0, **options):
+        super().__init__(generator, critic, reconstruction_weight=8.0, **options)
+        self.reconstruction_weight = self.add_state("copies", reconstruction_weight)
 
 
 # Explorer: learned_scale

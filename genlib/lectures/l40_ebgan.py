@@ -129,22 +129,6 @@ class MovableMargin(EBGAN):
         self.margin = self.add_state("margin", margin)
 
 
-def over_seeds(make, look, points, steps, seeds=5):
-    """Return ``look(model)`` for each seed, after ``steps`` steps on ``points`` ``(n, ...)``.
-
-    ``make(seed)`` gives a compiled model; all differ in their variables alone, so the first one's
-    compiled graph trains them all, one after the other.
-    """
-    model, seen = make(0), []
-    for seed in range(seeds):
-        if seed:
-            for held, new in zip(model.state, make(seed).state, strict=True):
-                held.assign(new)
-        model.fit(points, batch_size=128, steps_per_epoch=steps, verbose=0)
-        seen.append(look(model))
-    return seen
-
-
 def ring_scores(model):
     """2,500 samples of a model trained on the ring, and what they score, by name."""
     made = model.sample(experiments.SAMPLES, seed=1).numpy()
@@ -157,7 +141,7 @@ def ring_scores(model):
 def seed_row(found, alt):
     """Show a panel for each of some `ring_scores`: the samples over the ring's modes."""
     centers, edge = data.mode_centers(data.toy("ring")), 2.2
-    fig, axes = plots.figure(1, len(found), size=(10, 2.6))
+    fig, axes = plots.figure(1, len(found), size=(2 * len(found), 2.6))
     for seed, (ax, score) in enumerate(zip(axes, found, strict=True)):
         plots.samples(ax, np.clip(score["made"][:600], -edge, edge), "generated", size=4)
         ax.plot(*centers.T, "o", color=COLORS["real"], markersize=5)

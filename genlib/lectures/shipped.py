@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers
 
 from genlib import data, metrics, networks, validate
+from genlib.lectures import sentences
 from genlib.likelihood import VAE, PixelCNN, RealNVP
 
 
@@ -111,6 +112,13 @@ def sr28():
     )
 
 
+def captions28(seed=0):
+    """Digits by captions: ``[latents (n, 32), words (n, 16)]`` to pictures ``(n, 28, 28, 1)``."""
+    return networks.conditional_mlp(
+        32, 16, (28, 28, 1), width=256, depth=2, output_activation="sigmoid", seed=seed
+    )
+
+
 CATALOG = {
     "pixelcnn28": Shipped(
         pixelcnn28, 7.2, "4278bbf58fd1a10ede628422838be300785bcd2d9fba9b7681008e40206591e5"
@@ -124,6 +132,12 @@ CATALOG = {
     "sr28": Shipped(sr28, 3.3, "d5a8dbfc84d803373c286f3851d77c1e66f56b4117d32120fac5940f65da0623"),
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
+    ),
+    "captions28": Shipped(
+        captions28, 1.4, "6a155aa69fa57b6bd76cbd3d750e7760e5473f29bb142a457e3ba186aced113d"
+    ),
+    "scenes16": Shipped(
+        sentences.generator, 1.3, "18416ef74bf59ebcc926f8d91e3e651385b15c33143e0563524917282a7636be"
     ),
 }
 
