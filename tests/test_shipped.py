@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from genlib import data, metrics
 from genlib.data import scenes
-from genlib.lectures import l23_real_nvp, l52_text_to_image, l53_pix2pix, shipped
+from genlib.lectures import (
+    l23_real_nvp,
+    l51_super_resolution,
+    l52_text_to_image,
+    l53_pix2pix,
+    shipped,
+)
 from genlib.lectures.shipped import CATALOG, load, nearest, path, read
 
 REAL, _ = data.images("mnist5k", "test")
@@ -61,6 +67,14 @@ def test_the_gan_makes_digits_of_all_classes():
     score = read(made)
     assert score.confident > 0.5 and score.classes == 10
     assert np.median(nearest(made, made)) > 4  # none is drawn twice
+
+
+def test_the_enlarger_makes_digits_that_vary_and_shrink_back():
+    x, small, y = l51_super_resolution.digits(4, "test")
+    made = l51_super_resolution.shipped_outputs(small, 4)
+    scores = l51_super_resolution.judge(made, 4)
+    assert scores["read"] > 0.84 and scores["right"] > 0.68
+    assert scores["spread"] > 0.1 and scores["kinds"] > 1.15 and scores["consistency"] < 0.035
 
 
 def test_captions_are_drawn_as_they_say():

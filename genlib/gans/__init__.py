@@ -16,6 +16,7 @@ from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
 from genlib.gans.pix2pix import Pix2Pix
 from genlib.gans.rwgan import RWGAN
+from genlib.gans.super_resolution_gan import SuperResolutionGAN
 from genlib.gans.wgan import WGAN
 from genlib.gans.wgan_gp import WGANGP
 
@@ -38,6 +39,7 @@ __all__ = [
     "McGAN",
     "Pix2Pix",
     "RWGAN",
+    "SuperResolutionGAN",
     "WGAN",
     "WGANGP",
 ]

@@ -115,7 +115,7 @@ PLAN = (
     Lecture("GANs", "44_gan_zoo", "The zoo", 30, ("30_gan",)),
     Lecture("GANs", "45_judging_a_generator", "Judging one", 45, ("30_gan", "15_kernel_methods")),
     Lecture("Applications", "50_infogan", "InfoGAN", 40, ("30_gan",)),
-    Lecture("Applications", "51_super_resolution", "Super- resolution", 30, ("30_gan",)),
+    Lecture("Applications", "51_super_resolution", "Super- resolution", 45, ("30_gan",)),
     Lecture("Applications", "52_text_to_image", "Text to image", 45, ("30_gan",)),
     Lecture("Applications", "53_pix2pix", "Pix2pix", 50, ("30_gan",)),
     Lecture("Beyond", "60_diffusion", "Diffusion", 40, ("20_vae_elbo",)),

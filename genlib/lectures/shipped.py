@@ -105,6 +105,13 @@ def critic28(seed=1):
     )
 
 
+def sr28():
+    """From 16 latents and a picture ``(n, 4, 4, 1)`` to one of ``(n, 28, 28, 1)``: lecture 51's."""
+    return networks.conditional_mlp(
+        16, (4, 4, 1), (28, 28, 1), 256, output_activation="sigmoid", seed=0
+    )
+
+
 def captions28(seed=0):
     """Digits by captions: ``[latents (n, 32), words (n, 16)]`` to pictures ``(n, 28, 28, 1)``."""
     return networks.conditional_mlp(
@@ -135,6 +142,7 @@ CATALOG = {
     ),
     "outlines28": Shipped(outlines28, 0.0, ""),
     "pagoda": Shipped(pagoda, 0.0, ""),
+    "sr28": Shipped(sr28, 3.3, "d5a8dbfc84d803373c286f3851d77c1e66f56b4117d32120fac5940f65da0623"),
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
     ),
