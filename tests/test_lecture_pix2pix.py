@@ -105,7 +105,7 @@ def test_the_map_is_that_of_the_photograph_and_no_tile_is_held_out():
     picture, labels = lecture.photograph()
     assert picture.shape == (424, 640, 3) and labels.shape == (106, 160)
     assert 0 <= picture.min() and picture.max() <= 1 and len(np.unique(labels)) == lecture.COLOURS
-    pictures, maps = lecture.tiles()
+    pictures, maps = (part.numpy() for part in lecture.tiles())
     assert pictures.shape[1:] == (64, 64, 3) and maps.shape[1:] == (16, 16, lecture.COLOURS)
     assert (maps.sum(-1) == 1).all()
     left, right = lecture.HELD_OUT.start - lecture.TILE, lecture.HELD_OUT.stop

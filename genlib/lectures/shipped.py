@@ -140,8 +140,6 @@ CATALOG = {
     "flow28": Shipped(
         flow28, 2.5, "88192dd11a5f3190955d820906c2d90c9e3eeb6d15032a58d74a054853d03087"
     ),
-    "outlines28": Shipped(outlines28, 0.0, ""),
-    "pagoda": Shipped(pagoda, 0.0, ""),
     "sr28": Shipped(sr28, 3.3, "d5a8dbfc84d803373c286f3851d77c1e66f56b4117d32120fac5940f65da0623"),
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
