@@ -53,7 +53,10 @@ class GANLab(Live):
     ``step(n)`` for n generator steps, at once; ``set(...)``, ``branch(...)``, ``seek(step)``.
     """
 
+    cut_short = False  # whether a lab was closed while it played
+
     def __init__(self, **settings):
+        GANLab.cut_short = False
         self.canvas = None
         self.runs = [engine.Run(**settings)]
         self.judged = [[]]  # for each run: (step, scores, the critic's error)
@@ -64,6 +67,9 @@ class GANLab(Live):
         self._lay_out()
         self._show_settings()
         self._refresh(judge=True)
+        if GANLab.cut_short:  # by `_lay_out`: the lab that this cell had made before
+            self._tell("paused; the lab that played in this cell before was stopped")
+        GANLab.cut_short = False
 
     # What a learner does
 
@@ -153,7 +159,7 @@ class GANLab(Live):
 
     def close(self) -> None:
         """Stop playing and take the lab off the page."""
-        self._closed = True
+        self._closed, GANLab.cut_short = True, self.playing
         self.pause("stopped: the lab was closed, or its cell was run again")
         super().close()
 
@@ -460,7 +466,7 @@ class GANLab(Live):
         if self._closed:
             return
         self.buttons["play"].description = "Pause" if self.playing else "Play"
-        bad = text not in ("paused", "compiling ...") and not text.startswith("playing")
+        bad = not text.startswith(("paused", "compiling", "playing"))
         color = "#B22222" if bad else "inherit"
         live = "off" if text.startswith("playing,") else "polite"
         self._said.value = (
