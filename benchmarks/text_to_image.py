@@ -15,7 +15,7 @@ import genlib  # noqa: F401  first: it imports TensorFlow without its start-up n
 import tensorflow as tf
 from _turns import take_turns
 
-from genlib.data import captions
+from genlib.lectures import captions
 from genlib.lectures import l52_text_to_image as lecture
 
 BATCH = 64

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genlib import data
-from genlib.data import captions, scenes
+from genlib.lectures import captions, scenes
 
 
 def bar(width, lean=0.0):

@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from genlib import data
-from genlib.data import scenes
 from genlib.lectures import (
     l23_real_nvp,
     l51_super_resolution,
     l52_text_to_image,
+    scenes,
     shipped,
 )
 from genlib.lectures.shipped import CATALOG, load, nearest, path, read

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genlib.data import captions, scenes
+from genlib.lectures import captions, scenes, sentences
 from genlib.lectures import l52_text_to_image as lecture
-from genlib.lectures import sentences
 
 
 def test_fifteen_captions_are_held_out_and_every_word_is_seen():

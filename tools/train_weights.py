@@ -22,11 +22,10 @@ import tensorflow as tf
 from scipy.ndimage import affine_transform
 
 from genlib import data, networks
-from genlib.data import captions, scenes
 from genlib.gans import WGANGP, Pix2Pix, SuperResolutionGAN
+from genlib.lectures import captions, l53_pix2pix, scenes, shipped
 from genlib.lectures import l51_super_resolution as super_resolution
 from genlib.lectures import l52_text_to_image as text_to_image
-from genlib.lectures import l53_pix2pix, shipped
 from genlib.training import Resume
 from genlib.widgets.canvas import ink
 

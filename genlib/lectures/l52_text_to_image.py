@@ -11,9 +11,8 @@ import tensorflow as tf
 
 from genlib import data, metrics, networks, plots, validate
 from genlib.check import Choice, Function, Number, exercise
-from genlib.data import captions, scenes
 from genlib.gans import ConditionalGAN, MatchingAwareGAN
-from genlib.lectures import runs, sentences, shipped
+from genlib.lectures import captions, runs, scenes, sentences, shipped
 from genlib.plots import COLORS
 from genlib.widgets import Scene, TrainingView, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, key, moving, panel, words

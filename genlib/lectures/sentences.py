@@ -1,6 +1,6 @@
 """Networks of lecture 52: they read a sentence, and draw or judge a scene of two halves.
 
-A condition is a sentence of `genlib.data.scenes` as `one_hot`, ``(n, 5, 9)``. An encoder turns it
+A condition is a sentence of `genlib.lectures.scenes` as `one_hot`, ``(n, 5, 9)``. An encoder turns it
 into one vector for each half of the picture; one and the same small network then
 draws, or judges, either half from the half's own vector.
 """
@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 from genlib import validate
-from genlib.data import scenes
+from genlib.lectures import scenes
 
 HALVES = 2
 QUESTIONS = 2  # that each half asks of the words: it needs a colour and a shape
