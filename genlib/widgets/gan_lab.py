@@ -219,7 +219,7 @@ class GANLab(Live):
                     return
                 took = time.perf_counter() - began
                 self._tell(f"playing, {self.pictures / took:.1f} pictures a second")
-                await asyncio.sleep(0.004)  # here, and only here, controls are heard
+                await asyncio.sleep(0.01)  # here, and only here, controls are heard
             if self.playing:
                 self.pause()
         except Exception as error:
@@ -336,7 +336,7 @@ class GANLab(Live):
             button.name = name
             button.on_click(weakly(self._pressed))
             self.buttons[name] = button
-        self._speed = slider("slices a picture", 1, 1, 20, 1)
+        self._speed = slider("slices a picture", 2, 1, 20, 1)
         self._who = choice("settings go to", [BOTH, FIRST, SECOND])
         self._who.style.button_width = "auto"
         self._who.observe(weakly(self._turned), "value")
