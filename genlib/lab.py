@@ -437,7 +437,7 @@ class Engine:
                 loss = model.generator_loss(real, made)
             model._take_reported()
             push = tape.gradient(loss, made, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            return made, surface(model, places, real, made), -push
+            return made, critic_surface(model, places, real, made), -push
 
         shape = (None, 2)
         return traced(look, (None, model.latent_dim), shape, shape)
@@ -480,7 +480,7 @@ def _static(settings):
     return tuple(sorted(static.items()))
 
 
-def surface(model, places, real, made):
+def critic_surface(model, places, real, made):
     """Where the critic would have the generator go, (n, 2) to (n,): high is good."""
     if isinstance(model, GMMN):
         return _witness(model.kernel, places, real, made)

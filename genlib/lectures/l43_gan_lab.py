@@ -121,7 +121,7 @@ class DiracZoo(DiracGAN):
     reveals = (
         tuple({"objective": name} for name in (MINIMAX, LEAST_SQUARES, WASSERSTEIN)),
         ({"objective": WASSERSTEIN, "order": ALTERNATING}, {"order": ALTERNATING}),
-        ({"r1": 0.5}, {"r1": 0.3, "r2": 0.2}),
+        ({"r1": 0.5}, {"r2": 1.0}),
         ({"objective": CLIPPED}, {"objective": SLOPE}),
     )
 

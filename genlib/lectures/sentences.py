@@ -1,7 +1,7 @@
 """Networks of lecture 52: they read a sentence, and draw or judge a scene of two halves.
 
-A condition is a sentence of `genlib.lectures.scenes` as `one_hot`, ``(n, 5, 9)``. An encoder turns it
-into one vector for each half of the picture; one and the same small network then
+A condition is a sentence of `genlib.lectures.scenes` as `one_hot`, ``(n, 5, 9)``. An encoder turns
+it into one vector for each half of the picture; one and the same small network then
 draws, or judges, either half from the half's own vector.
 """
 
