@@ -4,6 +4,7 @@ import functools
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scipy.ndimage import zoom
 from scipy.special import ndtr
 from sklearn.datasets import load_sample_image
@@ -188,8 +189,13 @@ def enlarge(small, order, factor):
 @functools.cache
 def digits(size, split):
     """Real digits, shrunk: large ``(n, 28, 28, 1)``, small ``(n, size, size, 1)``, labels."""
-    x, y = data.images("mnist5k", split)
+    x, y = _large_digits(split)
     return x, shrink(x, size), y
+
+
+@functools.cache
+def _large_digits(split):
+    return data.images("mnist5k", split)
 
 
 # Two real photographs, in patches
@@ -224,7 +230,8 @@ def patches():
                 top, left = FACTOR * (row + MARGIN), FACTOR * (column + MARGIN)
                 side = FACTOR * CORE
                 detail.append(lack[top : top + side, left : left + side])
-    return np.stack(detail), np.stack(seen)
+    # As tensors, of which `fit` makes no copy.
+    return tf.constant(np.stack(detail)), tf.constant(np.stack(seen))
 
 
 def held_out():
