@@ -463,7 +463,7 @@ class MeanToSample(Scene):
     )
     size = (9.6, 2.7)
     reveals = (
-        ({"share": 0.0}, {"share": 1.0}),
+        ({}, {"share": 0.0}),
         ({"digit": 5}, {"digit": 5, "noise": 1}),
         {"digit": 1},
     )
