@@ -165,7 +165,7 @@ def width_and_jsd(model):
 
 
 def class_width(made, real, labels):
-    read_as = metrics._reader().predict(made)
+    read_as = metrics._reader(8).predict(made)
 
     def squares(x, of, digit):
         return np.sum((x[of == digit] - x[of == digit].mean(0)) ** 2, axis=1)
@@ -179,7 +179,7 @@ def class_width(made, real, labels):
 
 
 def class_jsd(made, labels):
-    read_as = metrics._reader().predict(made)
+    read_as = metrics._reader(8).predict(made)
     p, q = (np.bincount(of + 1, minlength=11) / len(of) for of in (labels, read_as))
     return float(sum(rel_entr(2 * a, p + q).sum() for a in (p, q)) / 4)
 

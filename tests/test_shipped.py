@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genlib import data
+from genlib import data, metrics
 from genlib.lectures import (
     l23_real_nvp,
     l51_super_resolution,
     l52_text_to_image,
+    l53_pix2pix,
     scenes,
     shipped,
 )
@@ -91,6 +92,19 @@ def test_sentences_are_drawn_as_they_say():
     looks = l52_text_to_image.looked_at(generator, scenes.one_hot(np.array(said)))
     for table, first in zip(looks, (0, 1), strict=True):
         assert table[first, :2].sum() > 0.8 and table[1 - first, 3:].sum() > 0.8
+
+
+def test_outlines_become_the_digits_that_they_surround():
+    pictures, labels = (part[::4] for part in data.images("mnist5k", "test"))
+    made = load("outlines28")(l53_pix2pix.drawn(pictures)).numpy()
+    right = metrics.read_digits(np.clip(made, 0, 1)) == labels
+    assert right.mean() > 0.85 and np.abs(made - pictures).mean() < 0.035
+
+
+def test_the_pagoda_is_nearer_in_texture_than_by_error():
+    the_map, truth = l53_pix2pix.held_out()
+    scores = l53_pix2pix.photo_scores(l53_pix2pix.paint(load("pagoda"), the_map))
+    assert scores["patches"] < 0.025 and scores["spread"] > 0.75 and scores["dB"] > 15
 
 
 def test_the_reader_knows_digits_and_what_is_none():

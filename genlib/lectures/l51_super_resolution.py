@@ -326,7 +326,7 @@ def falling(steps, rate):
 def train(setting, seed=0, callbacks=()):
     """A model of one of `SETTINGS`, trained."""
     model = build(setting, seed)
-    steps, rate = (1000, 5e-4) if setting.startswith("photo") else (STEPS, 2e-3)
+    steps, rate = (500, 5e-4) if setting.startswith("photo") else (STEPS, 2e-3)
     model.compile(falling(steps, rate), falling(steps, rate))
     if setting.startswith("pair"):
         pairs = draw_pairs(8000)
@@ -334,7 +334,7 @@ def train(setting, seed=0, callbacks=()):
         pairs = patches()
     else:
         pairs = digits(size_of(setting), "train")[:2]
-    fit = {"batch_size": BATCH, "epochs": 8, "steps_per_epoch": steps // 8, "verbose": 0}
+    fit = {"batch_size": BATCH, "epochs": 4, "steps_per_epoch": steps // 4, "verbose": 0}
     model.fit(*pairs, callbacks=list(callbacks), **fit)
     model.train_function = None  # the compiled loop, whose memory a page of many models needs
     return model

@@ -77,8 +77,8 @@ def tiles():
     """
     picture, labels = photograph()
     picture, maps, pairs = np.uint8(np.round(255 * picture)), np.uint8(one_hot(labels)[0]), []
-    left, right = range(0, HELD_OUT.start - TILE + 1, 2), range(HELD_OUT.stop, 160 - TILE + 1, 2)
-    for row in range(0, 106 - TILE + 1, 2):
+    left, right = range(0, HELD_OUT.start - TILE + 1, 4), range(HELD_OUT.stop, 160 - TILE + 1, 4)
+    for row in range(0, 106 - TILE + 1, 4):
         for column in (*left, *right):
             y = picture[SCALE * row :, SCALE * column :][: SCALE * TILE, : SCALE * TILE]
             x = maps[row : row + TILE, column : column + TILE]
@@ -232,7 +232,7 @@ SCORES = {
     "moves": ".4f",  # L1 between two answers to one map
 }
 NOISE = 8
-STEPS = {"photo": 1000, "digits": 1000}
+STEPS = {"photo": 700, "digits": 600}
 RATES = {"photo": 1e-3, "digits": 3e-3}
 
 

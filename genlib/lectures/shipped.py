@@ -141,6 +141,12 @@ CATALOG = {
         flow28, 2.5, "88192dd11a5f3190955d820906c2d90c9e3eeb6d15032a58d74a054853d03087"
     ),
     "sr28": Shipped(sr28, 3.3, "d5a8dbfc84d803373c286f3851d77c1e66f56b4117d32120fac5940f65da0623"),
+    "outlines28": Shipped(
+        outlines28, 1.5, "fb9867f66f2d3ddf1497e021338ef5d04ee077fb27ad3c02f9bdd4991ef3463c"
+    ),
+    "pagoda": Shipped(
+        pagoda, 1.5, "e98e9eba46f6c1a0047f8eb515d3ab490d38164a9d5d335b1c69e67d9dfd32c5"
+    ),
     "gan28": Shipped(
         gan28, 3.1, "a23aebeb1e477687559ea44895ed7cdb7ac74b215db80ba98b5d0fd4f775ac1d"
     ),
