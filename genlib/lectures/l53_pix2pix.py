@@ -792,7 +792,6 @@ def field_of_a_patch_gan():
                 receptive_field(strides[::-1]),
                 "Go from the score back to the picture: the last layer's stride comes first.",
             ),
-            (4 * len(strides), "Windows of neighbours overlap: they do not add up."),
             (
                 receptive_field((1, 1, 1, 1)),
                 "That is for strides of 1; behind a stride of 2 each step is two pixels.",
