@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -10,3 +11,15 @@ os.environ["MPLBACKEND"] = "Agg"
 # No deadline: the first example may have to import a lecture or to trace a graph.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory):
+    """A folder that JupyterLab serves, its addresses, and a browser: one for all tests."""
+    import lab  # late: it imports Matplotlib, which reads its backend's name then
+
+    if reason := lab.lacking():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no browser test: {reason}")
+    folder = tmp_path_factory.mktemp("lab")
+    with lab.server(folder) as address, lab.browser() as chrome:
+        yield folder / "work", address, chrome

@@ -1,6 +1,7 @@
 """A real JupyterLab in a real Chromium, for the browser test and the latency benchmark."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -140,3 +141,13 @@ def wait_until_done(page, seconds: float = 120) -> None:
         }""",
         timeout=1000 * seconds,
     )
+
+
+def lacking() -> str | None:
+    """Say what is not installed that this test needs."""
+    for module in ("playwright", "jupyterlab"):
+        if importlib.util.find_spec(module) is None:
+            return f"the Python package {module} is not installed"
+    if chromium() is None:
+        return "neither chromium nor google-chrome is installed"
+    return None

@@ -1,7 +1,5 @@
 """Lectures as a learner meets them: JupyterLab in Chromium, Run All, a mouse and arrow keys."""
 
-import importlib.util
-import os
 import pathlib
 import re
 
@@ -41,25 +39,6 @@ def books() -> dict[str, nbformat.NotebookNode]:
         book = lab.notebook("from genlib.widgets import explore", *cells)
         found[f"explorers_{start // DOZEN + 1}.ipynb"] = book
     return found
-
-
-def lacking() -> str | None:
-    """Say what is not installed that this test needs."""
-    for module in ("playwright", "jupyterlab"):
-        if importlib.util.find_spec(module) is None:
-            return f"the Python package {module} is not installed"
-    if lab.chromium() is None:
-        return "neither chromium nor google-chrome is installed"
-    return None
-
-
-@pytest.fixture(scope="session")
-def jupyterlab(tmp_path_factory):
-    if reason := lacking():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no browser test: {reason}")
-    folder = tmp_path_factory.mktemp("lab")
-    with lab.server(folder) as address, lab.browser() as chrome:
-        yield folder / "work", address, chrome
 
 
 def source_of(page, image):
