@@ -32,6 +32,12 @@ def test_the_null_level_is_that_of_unseen_digits():
     assert null["read"].min() > 0.97
 
 
+def test_the_families_null_level_is_at_the_families_sizes():
+    null = lecture.family_null()
+    assert null["coverage"].mean() == pytest.approx(metrics.expected_coverage(1438, 359), abs=0.015)
+    assert (null["nearer"] == 0.5).all()
+
+
 @pytest.mark.parametrize("failure", lecture.FAILURES)
 def test_a_failure_starts_at_unseen_digits_and_keeps_to_pictures(failure):
     _, pool, labels = lecture.dial()
