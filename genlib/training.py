@@ -289,14 +289,14 @@ def minimise(optimizer, variables, objective):
 
 
 def resolve_jit(jit_compile, models) -> bool:
-    """Whether XLA compiles the loop: True, False, or "auto", else ValueError.
-
-    "auto" says no to convolutions, which XLA's loops slow down on a CPU, and to several replicas.
-    """
+    """Whether XLA compiles the loop: True, False, or "auto" (`xla_pays`), else ValueError."""
     if jit_compile not in (True, False, "auto"):
         raise ValueError(f"jit_compile must be True, False or 'auto'; got {jit_compile!r}")
-    if jit_compile != "auto":
-        return bool(jit_compile)
+    return xla_pays(models) if jit_compile == "auto" else bool(jit_compile)
+
+
+def xla_pays(models) -> bool:
+    """No for convolutions, which XLA's loops slow down on a CPU, and for several replicas."""
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False
     layers = (layer for model in models for layer in model._flatten_layers())

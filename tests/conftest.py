@@ -13,6 +13,16 @@ settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 
 
+@pytest.fixture(autouse=True)
+def without_xla(request, monkeypatch):
+    """Let "auto" mean no XLA, whose compiling takes longer than most trainings of these tests.
+
+    Those that train long are marked ``xla``; every notebook trains under it.
+    """
+    if not request.node.get_closest_marker("xla"):
+        monkeypatch.setattr("genlib.training.xla_pays", lambda models: False)
+
+
 @pytest.fixture(scope="session")
 def jupyterlab(tmp_path_factory):
     """A folder that JupyterLab serves, its addresses, and a browser: one for all tests."""

@@ -7,8 +7,6 @@ import lab
 import nbformat
 import pytest
 
-from genlib.widgets import SCENES
-
 NOTEBOOKS = pathlib.Path(__file__).parents[1] / "notebooks"
 WHOLE = "00_start_here"  # opened as it is; nbval runs all the others
 #: A training to watch, as in the lectures on GANs, and its film.
@@ -23,7 +21,8 @@ view = points_view(
 experiments.on_toy("gan", steps=80, width=16, epochs=4, callbacks=[view])
 view.replay()"""
 BUTTON = ".jupyter-button.mod-active + .jupyter-button, input[type=checkbox]"
-DOZEN = 12  # explorers in one of the notebooks made here, which together hold every explorer
+#: Explorers that together have every kind of control: tests/test_widgets.py sweeps them all.
+KINDS = ("gradient_estimators", "choose_divergence", "bandwidth", "iwae")
 
 
 def books() -> dict[str, nbformat.NotebookNode]:
@@ -32,13 +31,9 @@ def books() -> dict[str, nbformat.NotebookNode]:
     for cell in whole.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    found = {f"{WHOLE}.ipynb": whole, "training.ipynb": lab.notebook(TRAINING)}
-    names = list(SCENES)
-    for start in range(0, len(names), DOZEN):
-        cells = [f'explore("{name}")' for name in names[start : start + DOZEN]]
-        book = lab.notebook("from genlib.widgets import explore", *cells)
-        found[f"explorers_{start // DOZEN + 1}.ipynb"] = book
-    return found
+    kinds = lab.notebook("from genlib.widgets import explore", *map("explore({!r})".format, KINDS))
+    names = f"{WHOLE}.ipynb", "training.ipynb", "kinds.ipynb"
+    return dict(zip(names, (whole, lab.notebook(TRAINING), kinds), strict=True))
 
 
 def source_of(page, image):
@@ -78,15 +73,16 @@ def drag(page, handle):
 
 
 def move(page, cell):
-    """Move a cell's first slider with mouse and keys; where it has none, press a button."""
-    image, handle = cell.locator(".jupyter-widgets img").first, cell.locator(".noUi-handle").first
-    if handle.count() == 0:
+    """Move a cell's first slider by mouse, each by keys; where it has none, press a button."""
+    image, handles = cell.locator(".jupyter-widgets img").first, cell.locator(".noUi-handle")
+    if handles.count() == 0:
         change(page, image, cell.locator(BUTTON).first.click)
         return
-    change(page, image, lambda: drag(page, handle))
-    handle.focus()
-    change(page, image, lambda: page.keyboard.press("ArrowRight"))
-    change(page, image, lambda: page.keyboard.press("ArrowLeft"))
+    change(page, image, lambda: drag(page, handles.first))
+    for handle in handles.all():
+        handle.focus()
+        change(page, image, lambda: page.keyboard.press("ArrowRight"))
+        change(page, image, lambda: page.keyboard.press("ArrowLeft"))
 
 
 def reveal(page, cell):

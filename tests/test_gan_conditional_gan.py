@@ -128,6 +128,7 @@ def test_an_interrupted_run_resumes_and_weights_come_back(tmp_path):
     np.testing.assert_array_equal(whole.translate(LABELS, seed=0), other.translate(LABELS, seed=0))
 
 
+@pytest.mark.xla
 def test_it_learns_each_condition():
     """Three labels at three places, over three seeds: each label's samples lie at its own."""
     places = np.array([[0, 2], [-2, -1], [2, -1]], np.float32)

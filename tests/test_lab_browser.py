@@ -47,14 +47,15 @@ def test_it_plays_hears_and_pauses(jupyterlab):
     play = cell.get_by_role("button", name="Play")
     started = waited(page, play.click, status, "playing, ")  # with the graph's making
     page.evaluate(COUNT)
-    page.wait_for_timeout(5000)
+    page.wait_for_timeout(3000)
+    page.wait_for_function("() => window.seen.length > 3", timeout=60_000)
     seen = page.evaluate("() => window.seen")
     rate = (len(seen) - 1) / (seen[-1] - seen[0]) * 1000
 
     slider = cell.locator(".widget-slider", has_text="generator's rate").locator(".noUi-handle")
     line = cell.locator(SETTINGS).last
     heard = []
-    for key in ["ArrowRight"] * 6 + ["ArrowLeft"] * 6:
+    for key in ["ArrowRight"] * 3 + ["ArrowLeft"] * 3:
         slider.focus()
         before = line.input_value()
         changed = """([line, before]) =>
@@ -65,7 +66,7 @@ def test_it_plays_hears_and_pauses(jupyterlab):
     assert status and page.evaluate(f"() => ({status})('playing')"), "a slider stops nothing"
 
     pauses = []
-    for _ in range(5):
+    for _ in range(3):
         pauses.append(
             waited(page, cell.get_by_role("button", name="Pause").click, status, "paused")
         )
@@ -78,6 +79,5 @@ def test_it_plays_hears_and_pauses(jupyterlab):
     for name, times in (("slider", heard), ("pause", pauses)):
         print(f"{name}: {np.median(times):.0f} ms, 90 % within {np.quantile(times, 0.9):.0f} ms")
     print(f"{rate:.1f} pictures a second; first picture after {started / 1000:.1f} s")
-    assert len(seen) > 2
     assert complaints == []
     page.close()

@@ -261,6 +261,7 @@ def test_minimise_takes_variables_or_what_has_them(as_network):
         np.testing.assert_allclose(variable.numpy(), old / 2, rtol=1e-5)
 
 
+@pytest.mark.xla
 def test_convolutions_keep_xla_out_unless_asked():
     mlp = networks.mlp(2, 2)
     conv = conv_critic((8, 8, 1), 4)

@@ -78,6 +78,15 @@ def explorer(request):
     return explore(request.param)
 
 
+def test_the_browsers_few_have_every_kind_of_control():
+    from test_browser import KINDS  # late: it needs Playwright's helpers alone
+
+    def kinds(name):
+        return {type(control) for control in explore(name).controls.values()}
+
+    assert set().union(*map(kinds, KINDS)) == set().union(*map(kinds, SCENES))
+
+
 def test_a_scene_speaks(explorer):
     assert explorer.scene.title
     assert len(explorer.alt) > 20 and explorer.alt.endswith(".")
