@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -59,6 +60,82 @@ def test_the_stamp_changes_each_link_of_ours_and_no_other(monkeypatch):
     assert stamp.stamped(lecture, plain_links=False) == lecture
     readme = 'git clone https://github.com/a/b.git "https://github.com/a/b/issues"'
     assert stamp.stamped(readme, plain_links=True) == readme.replace("a/b", "new-owner/new.name")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://github.com/an-owner/a.name.git", "an-owner/a.name"),
+        ("https://token@github.com/an-owner/name/", "an-owner/name"),
+        ("git@github.com:an-owner/name.git", "an-owner/name"),
+        ("ssh://git@github.com/an-owner/name", "an-owner/name"),
+        ("an-owner/name", "an-owner/name"),
+        ("https://gitlab.com/an-owner/name.git", None),
+        ("git@example.org:an-owner/name.git", None),
+        ("https://github.com/an-owner", None),
+        ("/home/me/an-owner/name", None),
+    ],
+)
+def test_an_address_on_github_is_known_by_its_forms(url, name):
+    assert stamp.of_url(url) == name
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What the stamp reads and writes, with three lectures, as a git repository; its runs."""
+    folder = tmp_path / "clone"
+    for name in ("pyproject.toml", *stamp.STAMPED_FILES, "genlib/lectures/__init__.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "tools", folder / "tools")
+    (folder / "notebooks").mkdir()
+    for path in course.lectures()[:3]:
+        shutil.copy(path, folder / "notebooks")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(*command):
+        return shell(*command, cwd=folder, PATH=path)
+
+    for file in (path for path in folder.rglob("*.*") if path.is_file()):
+        file.write_text(file.read_text().replace(stamp.address(), stamp.PLACEHOLDER))
+    run("git", "init", "--quiet", "--initial-branch=main")
+    run("git", "init", "--quiet", "--bare", "../home.git")
+    run("git", "remote", "add", "origin", "https://github.com/OWNER/REPOSITORY")
+    run("git", "remote", "set-url", "--push", "origin", "../home.git")
+    run("git", "config", "push.default", "current")
+    run("git", "add", "--all")
+    run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first")
+    return folder, run
+
+
+def test_a_new_home_stamps_itself_once_and_changes_nothing_else(clone):
+    folder, run = clone
+    before = {path: path.read_bytes() for path in folder.rglob("*.ipynb")}
+    stamped = run("sh", "tools/stamp_and_commit.sh", "new-owner/new.name")
+    assert stamped.returncode == 0, stamped.stderr
+    count = run("git", "rev-list", "--count", "HEAD", "origin/main").stdout.strip()
+    assert count == "2" and (folder / ".stamped").exists()
+    for path, old in before.items():
+        assert path.read_bytes() != old
+        assert path.read_bytes() == old.replace(b"OWNER/REPOSITORY", b"new-owner/new.name")
+    readme = (folder / "README.md").read_text()
+    assert "https://new-owner.github.io/new.name" in readme and "OWNER" not in readme
+    again = run("sh", "tools/stamp_and_commit.sh", "new-owner/new.name")
+    assert again.returncode == 0 and again.stdout == "The address is right.\n"
+
+
+def test_the_placeholder_gives_way_to_the_origin_or_says_what_to_do(clone):
+    folder, run = clone
+    run("git", "remote", "set-url", "origin", "git@gitlab.com:a/b.git")
+    refused = run(sys.executable, "tools/stamp.py")
+    assert refused.returncode and "python tools/stamp.py owner/name" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert run("git", "status", "--porcelain").stdout == ""
+    run("git", "remote", "set-url", "origin", "git@github.com:a/b.git")
+    assert run(sys.executable, "tools/stamp.py").returncode == 0
+    assert '"https://github.com/a/b"' in (folder / "pyproject.toml").read_text()
+    run("git", "remote", "set-url", "origin", "git@github.com:c/d.git")
+    assert run(sys.executable, "tools/stamp.py").stdout == ""  # an address that is set, stays
 
 
 # Documents
