@@ -163,6 +163,8 @@ def test_the_citation_is_complete_and_of_this_version():
 
 # The lock
 
+LOCKS = ("requirements.txt", "binder/requirements.txt", "book/requirements.txt")
+
 
 def lock(name="requirements.txt"):
     lines = (ROOT / name).read_text().splitlines()
@@ -194,7 +196,7 @@ def locked_version(name, requirements, python):
     return Version(found[0])
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "binder/requirements.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_locked_requirement_is_pinned_and_comes_from_the_index(name):
     assert "make lock" in (ROOT / name).read_text().splitlines()[0]
     for requirement in lock(name):
@@ -215,6 +217,19 @@ def test_binder_has_the_versions_of_the_lock():
     for requirement in wanted():
         version = locked_version(requirement.name, lock("binder/requirements.txt"), python)
         assert version == locked_version(requirement.name, lock(), python)
+
+
+def test_the_book_has_the_versions_of_the_lock():
+    """What both environments hold; it may lack a package where a marker leaves it out."""
+    lines = (ROOT / "book" / "requirements.in").read_text().splitlines()
+    for line in filter(None, (line.partition("#")[0] for line in lines)):
+        assert any(r.name == Requirement(line).name for r in lock("book/requirements.txt")), line
+    course_has = {canonicalize_name(r.name): {str(r.specifier)} for r in lock()}
+    for requirement in lock():
+        course_has[canonicalize_name(requirement.name)].add(str(requirement.specifier))
+    for requirement in lock("book/requirements.txt"):
+        known = course_has.get(canonicalize_name(requirement.name), {str(requirement.specifier)})
+        assert str(requirement.specifier) in known, f"{requirement}: make lock"
 
 
 def test_binder_leaves_the_browser_tests_out():
@@ -239,7 +254,7 @@ def test_repo2docker_accepts_the_binder_folder(tmp_path):
 # make
 
 
-@pytest.mark.parametrize("target", ["lab", "test", "bench", "notebooks", "colab-check", "lock"])
+@pytest.mark.parametrize("target", ["lab", "test", "bench", "notebooks", "colab-check", "lock", "book"])
 def test_make_knows_its_commands(target):
     run = shell("make", "-n", target)
     assert run.returncode == 0, run.stderr
