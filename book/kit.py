@@ -1,6 +1,7 @@
 """The page for teachers: its tables are made from the plan and the exercises."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from genlib import check, lectures
@@ -29,14 +30,14 @@ PLANNED = {one.slug: one for one in lectures.PLAN}
 KINDS = {"Choice": "choice", "Number": "number", "Function": "code"}
 
 
-def page() -> str:
-    """Return the page's text."""
+def page(question: Callable) -> str:
+    """Return the page's text; ``question`` gives an exercise by its name."""
     text = Path(__file__).with_name("teachers.in").read_text(encoding="utf-8")
     made = {
         "TWELVE": schedule("Week", dict(enumerate(TWELVE.items(), 1))),
         "WEEKEND": schedule("When", {when: ("", slugs) for when, slugs in WEEKEND.items()}),
         "NEEDS": needs(),
-        "EXERCISES": exercises(),
+        "EXERCISES": exercises(question),
     }
     return re.sub(r"@(\w+)@", lambda match: made[match[1]], text)
 
@@ -64,7 +65,7 @@ def needs() -> str:
     return "\n".join(lines)
 
 
-def exercises() -> str:
+def exercises(question: Callable) -> str:
     """Return a row for each lecture: the numbers of its exercises, by kind."""
     lines = ["| Lecture | Choice | Number | Code |", "| --- | --- | --- | --- |"]
     for slug in check.lectures():
@@ -72,7 +73,7 @@ def exercises() -> str:
             continue
         found = {kind: [] for kind in KINDS.values()}
         for name in check.exercises(slug):
-            kind = KINDS.get(type(check._find(name)()).__name__, "code")
+            kind = KINDS.get(type(question(name)).__name__, "code")
             found[kind].append(name.split("/")[1])
         columns = " | ".join(", ".join(numbers) or "–" for numbers in found.values())
         lines.append(f"| {link(slug)} | {columns} |")

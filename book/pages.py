@@ -5,6 +5,7 @@ pictures and numbers are those that it stores.
 """
 
 import base64
+import functools
 import html
 import json
 import math
@@ -46,7 +47,7 @@ def stage(folder: Path) -> None:
         nbformat.write(notebook, folder / "lectures" / path.name)
     (folder / "index.md").write_text(index(), encoding="utf-8")
     (folder / "glossary.md").write_text(glossary_page(words), encoding="utf-8")
-    (folder / "teachers.md").write_text(kit.page(), encoding="utf-8")
+    (folder / "teachers.md").write_text(kit.page(question), encoding="utf-8")
     for path in HERE.glob("*.md"):
         shutil.copy(path, folder / path.name)
     for name, text in api().items():
@@ -82,8 +83,8 @@ def lecture(notebook, slug: str, stills: Path, words: dict[str, str]):
             alt = html.escape(picture.metadata["image/png"]["alt"], quote=True)
             file = save(still, f"{slug}_{i}", stills)
             picture.data = nbformat.from_dict({"text/html": explorer(names[-1], file, alt)})
-        elif len(ids) == 1 and (question := exercise(ids[0])):
-            cells.append(nbformat.v4.new_markdown_cell(question))
+        elif len(ids) == 1 and (asked := exercise(ids[0])):
+            cells.append(nbformat.v4.new_markdown_cell(asked))
         elif ids:
             cells += [cell, nbformat.v4.new_markdown_cell(wants_code(slug))]
         else:
@@ -143,8 +144,14 @@ def explorer(name: str, still: str, alt: str) -> str:
 
 def exercise(name: str) -> str:
     """Return an exercise that the page itself can check, or "" where code is asked for."""
-    kind = check._find(name)()
+    kind = question(name)
     return place(name, kind) if isinstance(kind, check.Number | check.Choice) else ""
+
+
+@functools.cache
+def question(name: str) -> check.Number | check.Choice | check.Function:
+    """Return an exercise; some compute their truth for seconds."""
+    return check._find(name)()
 
 
 def place(name: str, kind: check.Number | check.Choice) -> str:
@@ -282,4 +289,6 @@ def api() -> dict[str, str]:
 
 def module_page(name: str) -> str:
     title = name.replace("_", r"\_")
-    return f"{title}\n{'=' * len(title)}\n\n.. automodule:: {name}\n   :members:\n"
+    options = ":members:", ":ignore-module-all:", ":exclude-members: set"
+    lines = title, "=" * len(title), "", f".. automodule:: {name}", *(f"   {o}" for o in options)
+    return "\n".join(lines) + "\n"

@@ -15,6 +15,7 @@ the pixels that differ from it.
 import argparse
 import ast
 import base64
+import functools
 import hashlib
 import importlib
 import io
@@ -124,15 +125,22 @@ def _imported(module: str) -> set[Path]:
     while todo:
         stem = ROOT.joinpath(*todo.pop().split("."))
         path = stem.with_suffix(".py") if stem.with_suffix(".py").exists() else stem / "__init__.py"
-        if path in found or not path.exists():
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                todo |= {alias.name for alias in node.names if alias.name.startswith("genlib")}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("genlib"):
-                todo |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        if path not in found and path.exists():
+            found.add(path)
+            todo |= _imports(path)
     return found
+
+
+@functools.cache
+def _imports(path: Path) -> set[str]:
+    """Return the names that a file imports from genlib."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith("genlib")}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("genlib"):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 # One explorer
