@@ -3,6 +3,7 @@
     python book/build.py                      all of it, into build/book
     python book/build.py --only kl elbo       with these explorers' pictures only
     python book/build.py --jobs 2             in two processes
+    python book/build.py --points 20          a quick look, with few steps a slider
 
 It is read from disk or from any web server: ``build/book/index.html``. A second build computes only
 what has changed.
@@ -29,12 +30,14 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="these explorers; else all")
+    most = pictures.MOST_POINTS
+    parser.add_argument("--points", type=int, default=most, help=pictures.POINTS)
     parser.add_argument("--all-pages", action="store_true", help="write unchanged pages too")
     asked = parser.parse_args()
     begun = time.perf_counter()
     static = SOURCES / "_static"
     names = list(pictures.SCENES) if asked.only is None else asked.only
-    pictures.make(static / "explorers", names, asked.jobs)
+    pictures.make(static / "explorers", names, asked.jobs, asked.points)
     for path in (HERE / "static").iterdir():
         shutil.copy(path, static / path.name)
     mathjax(static / "mathjax")

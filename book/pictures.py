@@ -41,6 +41,7 @@ from genlib.widgets import SCENES, Explorer, Scene, explorer  # noqa: E402
 MOST_BYTES = 680_000  # of one explorer's file
 MOST_POINTS = 900  # combinations of controls' values, which bounds the time
 COLOURS = 48
+POINTS = "combinations of values an explorer, at most; few make a quick book"
 
 Point = tuple[int, ...]  # an index into each control's levels
 
@@ -52,20 +53,21 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the files go")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--only", nargs="*", metavar="NAME", help="these explorers; else all")
+    parser.add_argument("--points", type=int, default=MOST_POINTS, help=POINTS)
     asked = parser.parse_args()
-    make(asked.folder, asked.only or list(SCENES), asked.jobs)
+    make(asked.folder, asked.only or list(SCENES), asked.jobs, asked.points)
 
 
-def make(folder: Path, names: Iterable[str], jobs: int = 1) -> None:
+def make(folder: Path, names: Iterable[str], jobs: int = 1, most: int = MOST_POINTS) -> None:
     """Write the files of explorers that are not there or not of today's code."""
     folder.mkdir(parents=True, exist_ok=True)
     starts = starts_in_lectures()
-    wanted = {name: (starts.get(name, {}), key(name, starts.get(name, {}))) for name in names}
-    old = [
-        (folder / f"{name}.js", name, start, its_key)
-        for name, (start, its_key) in wanted.items()
-        if not _first_line(folder / f"{name}.js") == f"// {its_key}"
-    ]
+    old = []
+    for name in names:
+        path, start = folder / f"{name}.js", starts.get(name, {})
+        its_key = f"{key(name, start)}-{most}"
+        if _first_line(path) != f"// {its_key}":
+            old.append((path, name, start, its_key, most))
     if jobs > 1 and len(old) > 1:
         with multiprocessing.get_context("spawn").Pool(jobs) as pool:
             for said in pool.imap_unordered(_write, old):
@@ -76,9 +78,9 @@ def make(folder: Path, names: Iterable[str], jobs: int = 1) -> None:
 
 
 def _write(task) -> str:
-    path, name, start, its_key = task
+    path, name, start, its_key, most = task
     importlib.import_module(SCENES[name])
-    data = record(widgets._kinds[name](), start)
+    data = record(widgets._kinds[name](), start, most)
     text = f"// {its_key}\n" + script(name, data)
     path.write_text(text, encoding="utf-8")
     return f"{name}: {len(data['points'])} pictures, {len(text) // 1000} kB"

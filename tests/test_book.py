@@ -7,6 +7,7 @@ kind of control, and exercises. `make book-check` opens the whole book in the sa
 import base64
 import io
 import json
+import re
 import shutil
 import sys
 
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT / "book"))
 import check as checks
 import pages
 import pictures
+import references
 
 
 class Toy(Scene):
@@ -263,3 +265,33 @@ def test_progress_stays_in_the_browser_and_colours_the_map(page):
     page.reload()
     assert "read" in page.locator(".map a").get_attribute("class")
     assert page.locator(".map .progress").inner_text() == "read"
+
+
+def test_every_reference_of_a_lecture_is_in_the_bibliography_once():
+    assert references.missing() == [], "run `python book/references.py`"
+    entries = references.entries().values()
+    for names in (
+        [references.plain(one["title"]) for one in entries],
+        [one["eprint"] for one in entries if "eprint" in one],
+        [one["doi"].lower() for one in entries if "doi" in one],
+    ):
+        assert len(set(names)) == len(names) > 20
+    for one in entries:
+        assert {"author", "title", "year"} <= set(one) and {"doi", "eprint", "note"} & set(one), one
+        assert re.fullmatch(r"10\.\d{4,5}/\S+", one.get("doi", "10.1234/x")), one
+        assert re.fullmatch(r"\d{4}\.\d{4,5}", one.get("eprint", "1234.5678")), one
+
+
+def test_a_new_reference_is_read_off_its_line():
+    line = (
+        "A. One, B. Two et al., *Three of a kind*, ICML 2019,\n  [arXiv:1901.00001](https://x): so."
+    )
+    key, text = references.entry(line, {"one2019"})
+    assert key == "one2019b" and "author = {A. One and B. Two and others}" in text
+    assert "title = {{Three of a kind}}" in text and "eprint = {1901.00001}" in text
+    key, text = references.entry("C. Four (1970). On five. *Annals of Six* 7.", {})
+    assert key == "four1970" and "title = {{On five}}" in text and references.NOWHERE in text
+    known = {references.plain("Three of a kind"): "one2019"}
+    cell = f"## References\n\n- {line}\n- Not a work.\n"
+    assert "{cite}`one2019`" in references.linked(cell, known)
+    assert references.key_of("Three kinds", known) is None
