@@ -7,6 +7,7 @@ pictures and numbers are those that it stores.
 import base64
 import functools
 import html
+import io
 import json
 import math
 import re
@@ -15,6 +16,8 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tools"), str(ROOT / "book")]
@@ -24,7 +27,7 @@ import references  # noqa: E402
 
 import course  # noqa: E402
 import stamp  # noqa: E402
-from genlib import check, lectures  # noqa: E402
+from genlib import check, lectures, plots  # noqa: E402
 
 HERE = Path(__file__).parent
 BADGES = re.compile(r"^\[!\[Open in Colab\].*\n", re.M)
@@ -79,10 +82,14 @@ def lecture(notebook, slug: str, stills: Path, words: dict[str, str]):
         elif names and cell.outputs:
             cells.append(cell)
             picture = cell.outputs[-1]
-            still = picture.data.get("image/png")
-            alt = html.escape(picture.metadata["image/png"]["alt"], quote=True)
-            file = save(still, f"{slug}_{i}", stills)
-            picture.data = nbformat.from_dict({"text/html": explorer(names[-1], file, alt)})
+            png = base64.b64decode(picture.data["image/png"])
+            page = explorer(names[-1], save(png, f"{slug}_{i}", stills), alt_of(picture))
+            picture.data = nbformat.from_dict({"text/html": page})
+        elif ".replay()" in cell.source and "image/png" in cell.outputs[-1].get("data", {}):
+            cells.append(cell)
+            picture = cell.outputs[-1]
+            frames = [save(png, f"{slug}_{i}_{k}", stills) for k, png in enumerate(cut(picture))]
+            picture.data = nbformat.from_dict({"text/html": film(frames, alt_of(picture))})
         elif len(ids) == 1 and (asked := exercise(ids[0])):
             cells.append(nbformat.v4.new_markdown_cell(asked))
         elif ids:
@@ -125,10 +132,38 @@ def link_to_pages(output) -> None:
         output.data["text/markdown"] = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.html)", text)
 
 
-def save(png: str, name: str, stills: Path) -> str:
+def save(png: bytes, name: str, stills: Path) -> str:
     """Store a picture beside the pages; return its address from a lecture."""
-    (stills / f"{name}.png").write_bytes(base64.b64decode(png))
+    (stills / f"{name}.png").write_bytes(png)
     return f"../_static/stills/{name}.png"
+
+
+def alt_of(picture) -> str:
+    return html.escape(picture.metadata["image/png"]["alt"], quote=True)
+
+
+def cut(picture) -> list[bytes]:
+    """Return the frames of a film, four of which a notebook stores side by side, as PNGs."""
+    strip = Image.open(io.BytesIO(base64.b64decode(picture.data["image/png"]))).convert("RGB")
+    pixels = np.asarray(strip)
+
+    def parted(rows: int) -> list[np.ndarray]:
+        high, wide = (side // n for side, n in zip(pixels.shape, (rows, 4 // rows), strict=False))
+        corners = [(high * row, wide * k) for row in range(rows) for k in range(4 // rows)]
+        return [pixels[top : top + high, left : left + wide] for top, left in corners]
+
+    def unlike(frames: list[np.ndarray]) -> float:
+        return np.mean([abs(frames[0] - frame.astype(float)).mean() for frame in frames[1:]])
+
+    # Wide frames stand two by two, others in one row: frames of one film are alike.
+    frames = min(parted(1), parted(2), key=unlike)
+    return [plots.encode(np.ascontiguousarray(frame), small=True) for frame in frames]
+
+
+def film(frames: list[str], alt: str) -> str:
+    """Return the place that ``static/course.js`` plays; without scripts, the frames in a row."""
+    images = "".join(f'<img src="{frame}" alt="" loading="lazy">' for frame in frames)
+    return f'<div class="gf" role="group" aria-label="{alt}">{images}</div>'
 
 
 def explorer(name: str, still: str, alt: str) -> str:

@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import course
 from course import ROOT
+from genlib import plots
 from genlib.check import Choice, Number
 from genlib.widgets import Scene, choice, log_slider, slider
 from genlib.widgets.artists import dot, panel
@@ -131,6 +133,10 @@ ANSWERS = {
 }
 
 
+def toy_dot(k):
+    return np.full((4, 8, 4), 80 * k, np.uint8)
+
+
 @pytest.fixture(scope="module")
 def book(toy, tmp_path_factory):
     """A page in a folder, and Chromium."""
@@ -141,6 +147,8 @@ def book(toy, tmp_path_factory):
     (folder / "explorers").mkdir()
     (folder / "explorers" / "toy.js").write_text(pictures.script("toy", toy), encoding="utf-8")
     places = [pages.explorer("toy", "", "A dot.")]
+    dots = [f"data:image/png;base64,{pictures._text(plots.encode(toy_dot(k)))}" for k in range(3)]
+    places.append(pages.film(dots, "A film."))
     places += [pages.place(name, question) for name, question in QUESTIONS.items()]
     scripts = "".join(f'<script src="{name}.js"></script>' for name in ("explorer", "course"))
     (folder / "index.html").write_text(
@@ -295,3 +303,25 @@ def test_a_new_reference_is_read_off_its_line():
     cell = f"## References\n\n- {line}\n- Not a work.\n"
     assert "{cite}`one2019`" in references.linked(cell, known)
     assert references.key_of("Three kinds", known) is None
+
+
+@pytest.mark.parametrize(("name", "size"), [("30", (500, 206)), ("52", (500, 130))])
+def test_a_film_is_cut_into_its_frames(name, size):
+    (path,) = course.lectures([name])
+    cells = [cell for _, cell in course.code_cells(course.read(path)) if ".replay()" in cell.source]
+    frames = [Image.open(io.BytesIO(png)) for png in pages.cut(cells[0].outputs[-1])]
+    assert [frame.size for frame in frames] == [size] * 4
+    assert len({frame.tobytes() for frame in frames}) == 4
+
+
+def test_a_film_plays(page):
+    film, said = page.locator(".gf"), page.locator(".gf output")
+    assert said.inner_text() == "frame 3 of 3"
+    film.get_by_role("slider").focus()
+    page.keyboard.press("ArrowLeft")
+    assert said.inner_text() == "frame 2 of 3"
+    assert film.locator("img:visible").count() == 1
+    film.get_by_role("button", name="Play").click()
+    assert said.inner_text() == "frame 1 of 3"
+    page.get_by_text("frame 3 of 3").wait_for(timeout=10_000)
+    film.get_by_role("button", name="Play").wait_for()

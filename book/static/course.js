@@ -68,6 +68,33 @@
     if (recall().solved[name]) verdict.textContent = "You have solved this one.";
   };
 
+  // A film of a training: its stored frames, one at a time.
+  const screen = (place) => {
+    const frames = [...place.querySelectorAll("img")];
+    const input = make("input", { type: "range", min: 0, max: frames.length - 1, "aria-label": "Frame" });
+    const said = make("output");
+    const show = (k) => {
+      frames.forEach((frame, i) => { frame.hidden = i !== k; });
+      input.value = k;
+      said.textContent = `frame ${k + 1} of ${frames.length}`;
+    };
+    let clock = null;
+    const button = make("button", { type: "button" }, "Play");
+    const stop = () => { clearInterval(clock); clock = null; button.textContent = "Play"; };
+    button.addEventListener("click", () => {
+      if (clock) return stop();
+      let k = 0;
+      show(k);
+      button.textContent = "Stop";
+      clock = setInterval(() => { show(++k); if (k === frames.length - 1) stop(); }, 900);
+    });
+    input.addEventListener("input", () => { stop(); show(Number(input.value)); });
+    frames.forEach((frame) => { frame.loading = "eager"; });
+    place.append(make("div", { class: "gf-row" }, button, input, said,
+      make("small", {}, "The page keeps these frames; the lecture, when you run it, has them all.")));
+    show(frames.length - 1);
+  };
+
   const colourMap = () => {
     const done = recall();
     for (const station of document.querySelectorAll(".map [data-lecture]")) {
@@ -84,6 +111,7 @@
 
   const begin = () => {
     document.querySelectorAll(".gq[data-exercise]").forEach(ask);
+    document.querySelectorAll(".gf").forEach(screen);
     colourMap();
     const forget = document.getElementById("forget");
     if (forget) forget.addEventListener("click", () => { try { localStorage.removeItem(KEY); } catch { /* none */ } colourMap(); });
