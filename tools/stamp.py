@@ -89,13 +89,20 @@ def setup_cell() -> str:
     """Return the code of the set-up cell, the same in every lecture.
 
     It asks for a module of the course's own: PyPI has another library called genlib, and where
-    that is installed ``import genlib`` alone succeeds.
+    that is installed ``import genlib`` alone succeeds. A copy that does not know its address says
+    so; pip would only say that it cannot find one.
     """
-    return f"""{SETUP}installs genlib only where it is missing (as in Colab).
+    begin = f"""{SETUP}installs genlib only where it is missing (as in Colab).
 try:
     import genlib.lectures
 except ImportError:
-    %pip install -q "genlib @ git+https://github.com/{address()}"
+"""
+    if address() == PLACEHOLDER:
+        return f"""{begin}    raise SystemExit(
+        "This copy does not know where genlib is: run `python tools/stamp.py owner/name` in it, "
+        "with its place on GitHub, and push."
+    ) from None"""
+    return f"""{begin}    %pip install -q "genlib @ git+https://github.com/{address()}"
     import sys
 
     sys.modules.pop("genlib", None)  # another library of this name
