@@ -79,7 +79,7 @@ def lecture(notebook, slug: str, stills: Path, words: dict[str, str]):
                 "code_prompt_show": "Solution", "code_prompt_hide": "Hide the solution",
             }  # fmt: skip
             cells.append(cell)
-        elif names and cell.outputs:
+        elif names and "image/png" in cell.outputs[-1].get("data", {}):
             cells.append(cell)
             picture = cell.outputs[-1]
             png = base64.b64decode(picture.data["image/png"])

@@ -193,7 +193,7 @@ class Levels:
     def kind(self) -> str:
         if isinstance(self.control.value, bool):
             return "check"
-        if self.options is None:
+        if self.options is None or isinstance(self.control, explorer.widgets.SelectionSlider):
             return "slider"
         return "buttons" if isinstance(self.control, explorer.widgets.ToggleButtons) else "list"
 
