@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.12   use this Python (3.11 to 3.13); otherwise the first that is found
 #   LAB_ARGS="..."      more options for JupyterLab, such as --ip=0.0.0.0
+#   BOOK_ARGS="..."     more options for the book, such as --jobs 2
 #   TESTS="..."         what `make test` runs; otherwise tests and notebooks
 
 export PYTHON
@@ -20,7 +21,7 @@ ifeq ($(shell uname)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
 LAB_OPTIONS += --no-browser
 endif
 
-.PHONY: help lab test environment bench notebooks format colab-check lock
+.PHONY: help lab test environment bench notebooks format colab-check lock book book-check
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +41,13 @@ test: environment  ## run every test and every notebook, about half an hour; pri
 
 bench: environment  ## print genlib's speed beside what a learner would use instead
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(RUN) $$script || exit 1; done
+
+book: environment  ## build the static book, build/book/index.html, where explorers move without Python
+	@sh book/environment.sh
+	@build/venv/bin/python book/build.py $(BOOK_ARGS)
+
+book-check:  ## open every page of the built book in Chromium and move every control
+	@build/venv/bin/python book/check.py build/book
 
 environment:
 	@sh tools/environment.sh

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -61,6 +62,100 @@ def test_the_stamp_changes_each_link_of_ours_and_no_other(monkeypatch):
     assert stamp.stamped(readme, plain_links=True) == readme.replace("a/b", "new-owner/new.name")
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://github.com/an-owner/a.name.git", "an-owner/a.name"),
+        ("https://token@github.com/an-owner/name/", "an-owner/name"),
+        ("git@github.com:an-owner/name.git", "an-owner/name"),
+        ("ssh://git@github.com/an-owner/name", "an-owner/name"),
+        ("an-owner/name", "an-owner/name"),
+        ("https://gitlab.com/an-owner/name.git", None),
+        ("git@example.org:an-owner/name.git", None),
+        ("https://github.com/an-owner", None),
+        ("/home/me/an-owner/name", None),
+    ],
+)
+def test_an_address_on_github_is_known_by_its_forms(url, name):
+    assert stamp.of_url(url) == name
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """What the stamp reads and writes, with three lectures, as a git repository; its runs."""
+    folder = tmp_path / "clone"
+    for name in ("pyproject.toml", *stamp.STAMPED_FILES, "genlib/lectures/__init__.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=lambda *_: ["__pycache__"])
+    (folder / "notebooks").mkdir()
+    for path in course.lectures()[:3]:
+        shutil.copy(path, folder / "notebooks")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def run(*command):
+        return shell(*command, cwd=folder, PATH=path)
+
+    for file in (path for path in folder.rglob("*.*") if path.is_file()):
+        file.write_text(file.read_text().replace(stamp.address(), stamp.PLACEHOLDER))
+    run("git", "init", "--quiet", "--initial-branch=main")
+    run("git", "init", "--quiet", "--bare", "../home.git")
+    run("git", "remote", "add", "origin", "https://github.com/OWNER/REPOSITORY")
+    run("git", "remote", "set-url", "--push", "origin", "../home.git")
+    run("git", "config", "push.default", "current")
+    run("git", "add", "--all")
+    run("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "first")
+    return folder, run
+
+
+def without_set_up(text):
+    """Return a notebook's text less the lines of its set-up cell."""
+    before, begin, rest = text.partition(f'    "{stamp.SETUP}')
+    return before + rest.partition("\n   ]")[2]
+
+
+def test_an_unstamped_copy_says_in_one_sentence_what_to_do(monkeypatch):
+    code = {}
+    for name in (stamp.PLACEHOLDER, "an-owner/a.name"):
+        monkeypatch.setattr(stamp, "address", lambda name=name: name)
+        code[name] = stamp.setup_cell()
+    assert "git+https://github.com/an-owner/a.name" in code["an-owner/a.name"]
+    lacking = code[stamp.PLACEHOLDER].replace("genlib.lectures", "no_such_module.at_all")
+    with pytest.raises(SystemExit, match="python tools/stamp.py owner/name"):
+        exec(lacking, {})
+
+
+def test_a_new_home_stamps_itself_once_and_changes_nothing_else(clone):
+    folder, run = clone
+    before = {path: path.read_text() for path in folder.rglob("*.ipynb")}
+    stamped = run("sh", "tools/stamp_and_commit.sh", "new-owner/new.name")
+    assert stamped.returncode == 0, stamped.stderr
+    count = run("git", "rev-list", "--count", "HEAD", "origin/main").stdout.strip()
+    assert count == "2" and (folder / ".stamped").exists()
+    for path, old in before.items():
+        assert "new-owner/new.name" in path.read_text() and "OWNER" not in path.read_text()
+        one, other = (without_set_up(text) for text in (old, path.read_text()))
+        assert other == one.replace("OWNER/REPOSITORY", "new-owner/new.name")
+    readme = (folder / "README.md").read_text()
+    assert "https://new-owner.github.io/new.name" in readme and "OWNER" not in readme
+    again = run("sh", "tools/stamp_and_commit.sh", "new-owner/new.name")
+    assert again.returncode == 0 and again.stdout == "The address is right.\n"
+
+
+def test_the_placeholder_gives_way_to_the_origin_or_says_what_to_do(clone):
+    folder, run = clone
+    run("git", "remote", "set-url", "origin", "git@gitlab.com:a/b.git")
+    refused = run(sys.executable, "tools/stamp.py")
+    assert refused.returncode and "python tools/stamp.py owner/name" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert run("git", "status", "--porcelain").stdout == ""
+    run("git", "remote", "set-url", "origin", "git@github.com:a/b.git")
+    assert run(sys.executable, "tools/stamp.py").returncode == 0
+    assert '"https://github.com/a/b"' in (folder / "pyproject.toml").read_text()
+    run("git", "remote", "set-url", "origin", "git@github.com:c/d.git")
+    assert run(sys.executable, "tools/stamp.py").stdout == ""  # an address that is set, stays
+
+
 # Documents
 
 
@@ -85,6 +180,8 @@ def test_the_citation_is_complete_and_of_this_version():
 
 
 # The lock
+
+LOCKS = ("requirements.txt", "binder/requirements.txt", "book/requirements.txt")
 
 
 def lock(name="requirements.txt"):
@@ -117,7 +214,7 @@ def locked_version(name, requirements, python):
     return Version(found[0])
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "binder/requirements.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_every_locked_requirement_is_pinned_and_comes_from_the_index(name):
     assert "make lock" in (ROOT / name).read_text().splitlines()[0]
     for requirement in lock(name):
@@ -138,6 +235,19 @@ def test_binder_has_the_versions_of_the_lock():
     for requirement in wanted():
         version = locked_version(requirement.name, lock("binder/requirements.txt"), python)
         assert version == locked_version(requirement.name, lock(), python)
+
+
+def test_the_book_has_the_versions_of_the_lock():
+    """What both environments hold; it may lack a package where a marker leaves it out."""
+    lines = (ROOT / "book" / "requirements.in").read_text().splitlines()
+    for line in filter(None, (line.partition("#")[0] for line in lines)):
+        assert any(r.name == Requirement(line).name for r in lock("book/requirements.txt")), line
+    course_has = {canonicalize_name(r.name): {str(r.specifier)} for r in lock()}
+    for requirement in lock():
+        course_has[canonicalize_name(requirement.name)].add(str(requirement.specifier))
+    for requirement in lock("book/requirements.txt"):
+        known = course_has.get(canonicalize_name(requirement.name), {str(requirement.specifier)})
+        assert str(requirement.specifier) in known, f"{requirement}: make lock"
 
 
 def test_binder_leaves_the_browser_tests_out():
@@ -162,7 +272,9 @@ def test_repo2docker_accepts_the_binder_folder(tmp_path):
 # make
 
 
-@pytest.mark.parametrize("target", ["lab", "test", "bench", "notebooks", "colab-check", "lock"])
+@pytest.mark.parametrize(
+    "target", ["lab", "test", "bench", "notebooks", "colab-check", "lock", "book"]
+)
 def test_make_knows_its_commands(target):
     run = shell("make", "-n", target)
     assert run.returncode == 0, run.stderr

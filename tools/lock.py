@@ -1,7 +1,8 @@
 """Choose anew the newest versions that pyproject.toml admits: ``make lock``.
 
 Writes ``requirements.txt`` (the whole course, for Python 3.11 to 3.13) and
-``binder/requirements.txt`` (the same versions of genlib's own needs: Binder brings Jupyter).
+``binder/requirements.txt`` (the same versions of genlib's own needs: Binder brings Jupyter) and
+``book/requirements.txt`` (what builds the static book, beside the course's environment).
 """
 
 import subprocess
@@ -36,11 +37,20 @@ def main() -> None:
             "What genlib needs on Binder (Linux, Python 3.12), in requirements.txt's versions.",
             ["--python-version=3.12", "--python-platform=linux", "--constraint=requirements.txt"],
         )
+        compile_lock(
+            uv,
+            ROOT / "book" / "requirements.txt",
+            "What builds the book; what the course holds too is in requirements.txt's versions.",
+            ["--universal", "--python-version=3.11", "--constraint=requirements.txt"],
+            source="book/requirements.in",
+        )
 
 
-def compile_lock(uv: str, path: Path, what: str, options: list[str]) -> None:
+def compile_lock(
+    uv: str, path: Path, what: str, options: list[str], source: str = "pyproject.toml"
+) -> None:
     command = [uv, "pip", "compile", "--no-config", "--quiet", "--upgrade", "--no-header"]
-    command += ["--no-emit-index-url", "--no-annotate", *options, "pyproject.toml"]
+    command += ["--no-emit-index-url", "--no-annotate", *options, source]
     run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     path.write_text(HEADER.format(what=what) + run.stdout)
     print(f"{path.relative_to(ROOT)}: {run.stdout.count('==')} packages")
