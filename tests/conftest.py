@@ -24,12 +24,21 @@ def without_xla(request, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def jupyterlab(tmp_path_factory):
-    """A folder that JupyterLab serves, its addresses, and a browser: one for all tests."""
+def chrome():
+    """A browser, one for all tests: Playwright does not start twice in a process."""
     import lab  # late: it imports Matplotlib, which reads its backend's name then
 
     if reason := lab.lacking():
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no browser test: {reason}")
+    with lab.browser() as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="session")
+def jupyterlab(tmp_path_factory, chrome):
+    """A folder that JupyterLab serves, its addresses, and a browser."""
+    import lab
+
     folder = tmp_path_factory.mktemp("lab")
-    with lab.server(folder) as address, lab.browser() as chrome:
+    with lab.server(folder) as address:
         yield folder / "work", address, chrome

@@ -22,7 +22,6 @@ from genlib import plots
 from genlib.check import Choice, Number
 from genlib.widgets import Scene, choice, log_slider, slider
 from genlib.widgets.artists import dot, panel
-from tests import lab
 
 sys.path.insert(0, str(ROOT / "book"))
 
@@ -138,10 +137,8 @@ def toy_dot(k):
 
 
 @pytest.fixture(scope="module")
-def book(toy, tmp_path_factory):
+def book(toy, chrome, tmp_path_factory):
     """A page in a folder, and Chromium."""
-    if reason := lab.lacking():
-        (pytest.fail if lab.os.environ.get("CI") else pytest.skip)(f"no browser test: {reason}")
     folder = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "book" / "static", folder, dirs_exist_ok=True)
     (folder / "explorers").mkdir()
@@ -158,8 +155,7 @@ def book(toy, tmp_path_factory):
         '<div class="map"><a data-lecture="10_kl" data-exercises="2">KL</a></div>',
         encoding="utf-8",
     )
-    with lab.browser() as chrome:
-        yield folder, chrome
+    return folder, chrome
 
 
 @pytest.fixture
