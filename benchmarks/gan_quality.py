@@ -1,7 +1,6 @@
 """What each GAN reaches at equal budgets: the runs that `genlib.experiments.stored` reads.
 
-Run ``nice -n 5 python benchmarks/gan_quality.py [--data ring hard_ring digits grid] [--seeds 0 1 2
-3 4] [--settings preset paper] [--variants gan wgan ...] [--until 14:00]``. It trains what is not
+Run ``nice -n 5 python benchmarks/gan_quality.py [--data ring moons ...] [--seeds 0 1 2 3 4] [--settings preset paper] [--variants gan wgan ...] [--until 14:00]``. It trains what is not
 yet in ``genlib/experiments/runs.csv`` and adds a row for each run; stop it whenever you like and
 start it again. ``--table`` trains nothing and prints medians and ranges as Markdown:
 ``benchmarks/gan_quality.md`` holds the last.
@@ -39,7 +38,9 @@ from genlib.gans import REGISTRY
 FILE = Path(experiments.__file__).with_name("runs.csv")
 
 #: Data set to the samples that a generator makes in training: 2,000 batches of 128, and so on.
-SAMPLES_SEEN = {"ring": 256_000, "hard_ring": 256_000, "digits": 192_000, "grid": 1_024_000}
+SAMPLES_SEEN = {
+    "ring": 256_000, "hard_ring": 256_000, "moons": 256_000, "digits": 192_000, "grid": 1_024_000,
+}  # fmt: skip
 
 COLUMNS = (
     "data", "settings", "variant", "seed", "modes", "quality", "width", "jsd", "distance",
@@ -54,6 +55,7 @@ HEAD = """\
 # ring, hard_ring, grid: modes found; quality, the share of samples within three standard deviations
 # of a mode; width of a mode (0.974 standard deviations for true samples) and JSD to the density in
 # nats, by counting; distance, sliced Wasserstein; inf where samples are not finite.
+# moons: the same with the 64 places along its two arcs for modes (width of true samples 0.0735).
 # digits: classes found; quality, the share read as a digit; width, how far the pictures read as one
 # digit lie from their mean, as a share of how far the real ones do; JSD in nats of the classes as
 # read ("no digit" is one) and those of the real digits; no distance (nan).
@@ -151,7 +153,7 @@ GRAPHS = {}
 
 def graph(name, settings, variant):
     """Give `genlib.experiments` back the compiled graph of this cell, if one is there."""
-    name = "ring" if name == "hard_ring" else name  # which has the ring's presets
+    name = "ring" if name in ("hard_ring", "moons") else name  # they have the ring's presets
     experiments._LAST = GRAPHS.setdefault((name, settings, variant), {})
 
 
