@@ -1,8 +1,9 @@
 """What each GAN reaches at equal budgets: the runs that `genlib.experiments.stored` reads.
 
-Run ``nice -n 5 python benchmarks/gan_quality.py [--data ring moons ...] [--seeds 0 1 2 3 4] [--settings preset paper] [--variants gan wgan ...] [--until 14:00]``. It trains what is not
-yet in ``genlib/experiments/runs.csv`` and adds a row for each run; stop it whenever you like and
-start it again. ``--table`` trains nothing and prints medians and ranges as Markdown:
+Run ``nice -n 5 python benchmarks/gan_quality.py [--data ring moons ...] [--seeds 0 1 2 ...]
+[--settings preset paper] [--variants gan wgan ...] [--until 14:00]``. It trains what is not yet in
+``genlib/experiments/runs.csv`` and adds a row for each run; stop it whenever you like and start it
+again. ``--table`` trains nothing and prints medians and ranges as Markdown:
 ``benchmarks/gan_quality.md`` holds the last.
 
 On one data set every variant gets networks of the same sizes and lets its generator make the same
@@ -187,7 +188,7 @@ def class_jsd(made, labels):
 
 
 #: Columns of the table: which, its decimals, and a factor.
-SHOWN = ("modes", 0), ("quality", 0, 100), ("width", 3), ("jsd", 2), ("distance", 3)
+SHOWN = ("modes", 0), ("quality", 0, 100), ("width", 3), ("jsd", 2), ("distance", 3), ("seconds", 1)
 
 
 def print_table(rows):
@@ -196,9 +197,9 @@ def print_table(rows):
         here = [r for r in rows if (r["data"], r["settings"]) == (name, settings)]
         if not here:
             continue
-        print(f"\n## {name}, {settings}\n")
-        print("| variant | seeds | modes | quality % | width | JSD | sliced W1 |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print(f"\n### {name}, {settings}\n")
+        print("| variant | seeds | modes | quality % | width | JSD | sliced W1 | CPU seconds |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         true = [r for r in rows if (r["data"], r["settings"]) == (name, "truth")]
         for variant in (*REGISTRY, "truth"):
             found = [r for r in here + true if r["variant"] == variant]
