@@ -234,7 +234,8 @@ def draw_winners(known):
         won = winners(data, score)
         most = max(won, key=won.count)
         for seed, variant in enumerate(won):
-            color = COLORS["highlight"] if variant == most else COLORS["mixture"]
+            often = variant == most and won.count(most) > 1
+            color = COLORS["highlight"] if often else COLORS["mixture"]
             ax.barh(-y, 0.94, left=seed - 0.47, height=0.84, color=color, alpha=0.25)
             ax.text(seed, -y, variant, ha="center", va="center", fontsize=8.5)
     ax.set(
@@ -331,9 +332,8 @@ CHANGES = {
     "ebgan_r1": ("ebgan", {"r1": 0.1}),
     "ebgan_margin": ("ebgan", {"margin": 2.0}),
     "began_start": ("began", {"start": 12.0}),
-    "began_both": ("began", {"start": 12.0, "r1": 0.1}),
     "magan_r1": ("magan", {"r1": 1.0}),
-    "magan_both": ("magan", {"margin": 2.0, "r1": 1.0}),
+    "magan_margin": ("magan", {"margin": 2.0}),
 }
 SETTINGS = {
     name: f"{NAMES[variant]}: " + ", ".join(f"{k} {v:g}" for k, v in options.items())
