@@ -1,9 +1,9 @@
 """What each GAN reaches at equal budgets: the runs that `genlib.experiments.stored` reads.
 
-Run ``nice -n 5 python benchmarks/gan_quality.py [--data ring hard_ring digits grid] [--seeds 0 1 2
-3 4] [--settings preset paper] [--variants gan wgan ...] [--until 14:00]``. It trains what is not
-yet in ``genlib/experiments/runs.csv`` and adds a row for each run; stop it whenever you like and
-start it again. ``--table`` trains nothing and prints medians and ranges as Markdown:
+Run ``nice -n 5 python benchmarks/gan_quality.py [--data ring moons ...] [--seeds 0 1 2 ...]
+[--settings preset paper] [--variants gan wgan ...] [--until 14:00]``. It trains what is not yet in
+``genlib/experiments/runs.csv`` and adds a row for each run; stop it whenever you like and start it
+again. ``--table`` trains nothing and prints medians and ranges as Markdown:
 ``benchmarks/gan_quality.md`` holds the last.
 
 On one data set every variant gets networks of the same sizes and lets its generator make the same
@@ -39,7 +39,9 @@ from genlib.gans import REGISTRY
 FILE = Path(experiments.__file__).with_name("runs.csv")
 
 #: Data set to the samples that a generator makes in training: 2,000 batches of 128, and so on.
-SAMPLES_SEEN = {"ring": 256_000, "hard_ring": 256_000, "digits": 192_000, "grid": 1_024_000}
+SAMPLES_SEEN = {
+    "ring": 256_000, "hard_ring": 256_000, "moons": 256_000, "digits": 192_000, "grid": 1_024_000,
+}  # fmt: skip
 
 COLUMNS = (
     "data", "settings", "variant", "seed", "modes", "quality", "width", "jsd", "distance",
@@ -54,6 +56,7 @@ HEAD = """\
 # ring, hard_ring, grid: modes found; quality, the share of samples within three standard deviations
 # of a mode; width of a mode (0.974 standard deviations for true samples) and JSD to the density in
 # nats, by counting; distance, sliced Wasserstein; inf where samples are not finite.
+# moons: the same with the 64 places along its two arcs for modes (width of true samples 0.0735).
 # digits: classes found; quality, the share read as a digit; width, how far the pictures read as one
 # digit lie from their mean, as a share of how far the real ones do; JSD in nats of the classes as
 # read ("no digit" is one) and those of the real digits; no distance (nan).
@@ -151,7 +154,7 @@ GRAPHS = {}
 
 def graph(name, settings, variant):
     """Give `genlib.experiments` back the compiled graph of this cell, if one is there."""
-    name = "ring" if name == "hard_ring" else name  # which has the ring's presets
+    name = "ring" if name in ("hard_ring", "moons") else name  # they have the ring's presets
     experiments._LAST = GRAPHS.setdefault((name, settings, variant), {})
 
 
@@ -185,7 +188,7 @@ def class_jsd(made, labels):
 
 
 #: Columns of the table: which, its decimals, and a factor.
-SHOWN = ("modes", 0), ("quality", 0, 100), ("width", 3), ("jsd", 2), ("distance", 3)
+SHOWN = ("modes", 0), ("quality", 0, 100), ("width", 3), ("jsd", 2), ("distance", 3), ("seconds", 1)
 
 
 def print_table(rows):
@@ -194,9 +197,9 @@ def print_table(rows):
         here = [r for r in rows if (r["data"], r["settings"]) == (name, settings)]
         if not here:
             continue
-        print(f"\n## {name}, {settings}\n")
-        print("| variant | seeds | modes | quality % | width | JSD | sliced W1 |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
+        print(f"\n### {name}, {settings}\n")
+        print("| variant | seeds | modes | quality % | width | JSD | sliced W1 | CPU seconds |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         true = [r for r in rows if (r["data"], r["settings"]) == (name, "truth")]
         for variant in (*REGISTRY, "truth"):
             found = [r for r in here + true if r["variant"] == variant]

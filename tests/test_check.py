@@ -478,6 +478,8 @@ TRUTHS = {
     "41_began/1": Fraction(18, 100),
     "42_magan/1": Fraction(6, 10),
     "43_gan_lab/3": math.sqrt(0.91),  # the root of the determinant of one update
+    "44_gan_zoo/1": norm.sf(0, loc=-0.03, scale=math.sqrt(2 * 0.04**2 / 3)),
+    "44_gan_zoo/3": Fraction(2, 11),
     "45_judging_a_generator/1": 1 + (2 - 1) ** 2,
     "45_judging_a_generator/3": math.log(100),
     "50_infogan/1": math.log(10) + 0.9 * math.log(0.9) + 0.1 * math.log(0.1 / 9),

@@ -87,6 +87,26 @@ def test_the_hard_ring_is_a_ring_with_the_rings_presets():
     assert 0 < trial.jsd <= np.log(2) and trial.width > 0
 
 
+def test_moons_have_no_modes_and_are_judged_by_the_distance_to_their_arcs():
+    """True samples on and off a circle's arc, by a curve a hundred times as fine."""
+    true, fine = experiments.truth("moons"), np.linspace(0, np.pi, 6401)
+    upper = np.stack([np.cos(fine), np.sin(fine)], 1)
+    arcs = np.concatenate([upper, [1, 0.5] - upper])
+    made = experiments.density("moons").sample(1000, seed=(0, 5)).numpy()
+    far = np.linalg.norm(made[:, None] - arcs, axis=-1).min(1)
+    quality = experiments.score_points(made, "moons")[1]
+    assert quality == pytest.approx(np.mean(far <= 0.3), abs=0.004)
+    assert true.modes == 64 and 0.995 < true.high_quality < 0.9995 and true.jsd < 0.012
+    on_arcs = arcs[::4].astype(np.float32)
+    found = experiments.score_points(on_arcs, "moons")
+    assert found[:2] == (64, 1.0) and experiments.mode_width(on_arcs, "moons") < 0.3 * true.width
+    assert experiments.counted_jsd(on_arcs, "moons") > 0.3  # far too narrow
+    one = experiments.counted_jsd(made[made[:, 1] > 0.6], "moons")
+    assert one > 0.2
+    presets = experiments.presets.PRESETS
+    assert presets["moons"].keys() == presets["ring"].keys()
+
+
 def test_an_even_circle_has_every_mode_and_three_quarters_of_the_quality():
     """On the unit circle, within 0.3 of a mode's centre means within 2 asin(0.15) of its angle."""
     round_trip, true = experiments.circle(), experiments.truth("ring")
@@ -232,7 +252,7 @@ def test_a_trial_on_digits():
     ("options", "message"),
     [
         ({"variant": "gann"}, "variant must be one of"),
-        ({"variant": "gan", "toy": "moons"}, "toy must be one of grid, hard_ring, ring"),
+        ({"variant": "gan", "toy": "checkerboard"}, "toy must be one of grid, hard_ring, moons"),
         ({"variant": "gan", "settings": "best"}, "settings must be one of paper, preset"),
         ({"variant": "gan", "steps": 0.5}, "steps must be a whole number"),
     ],
@@ -248,7 +268,7 @@ def test_the_stored_runs_are_complete_and_in_range():
     trained = [row for row in rows if row["settings"] != "truth"]
     variants = {row["variant"] for row in trained}
     assert "gan" in variants and variants <= set(REGISTRY)
-    assert {"ring"} <= {row["data"] for row in trained} <= {*experiments.RADIUS, "digits"}
+    assert {"ring"} <= {row["data"] for row in trained} <= {*experiments.NEAR, "digits"}
     for data_set, settings in {(row["data"], row["settings"]) for row in trained}:
         here = [r for r in trained if (r["data"], r["settings"]) == (data_set, settings)]
         seeds = sorted({row["seed"] for row in here})
@@ -256,7 +276,7 @@ def test_the_stored_runs_are_complete_and_in_range():
         cells = sorted((row["variant"], row["seed"]) for row in here)
         assert cells == sorted((name, seed) for name in variants for seed in seeds)
         assert len({row["steps"] * row["batch_size"] for row in here}) == 1
-        most = {"grid": 25, "digits": 10}.get(data_set, 8)
+        most = {"grid": 25, "digits": 10, "moons": 64}.get(data_set, 8)
         (true,) = (r for r in rows if (r["data"], r["settings"]) == (data_set, "truth"))
         for row in here:
             assert 0 <= row["modes"] <= most and 0 <= row["quality"] <= 1
@@ -264,6 +284,18 @@ def test_the_stored_runs_are_complete_and_in_range():
             assert row["width"] > 0 and row["seconds"] > 0
             assert np.isnan(row["distance"]) == (data_set == "digits")
     assert len({tuple(row) for row in rows}) == 1
+
+
+@pytest.mark.xla
+def test_a_stored_run_of_the_moons_can_be_had_again():
+    """A run of today lands in the band of the stored seeds; test_gan_quality does the rings."""
+    cell = {"data": "moons", "settings": "preset", "variant": "lsgan"}
+    rows = [row for row in experiments.stored() if cell.items() <= row.items()]
+    trial = experiments.on_toy("lsgan", "moons", seed=0, steps=int(rows[0]["steps"]))
+    slack = {"quality": 0.05, "width": 0.02, "jsd": 0.1}
+    for name, value in zip(slack, (trial.high_quality, trial.width, trial.jsd), strict=True):
+        found = [row[name] for row in rows]
+        assert min(found) - slack[name] < value < max(found) + slack[name], name
 
 
 def test_an_incomplete_block_is_left_out(monkeypatch, tmp_path):

@@ -28,6 +28,10 @@ SAMPLES, COUNTED = 2500, 30_000  # to be scored; to be counted in cells
 #: Toys with modes, and three standard deviations of a mode: so near is a sample of high quality.
 RADIUS = {"ring": 0.3, "hard_ring": 0.15, "grid": 0.15}
 
+#: And one that has none: 64 Gaussians along two arcs, too close to be told apart. There the same
+#: three standard deviations are counted from the arcs; a "mode" found is one of the 64 places.
+NEAR = RADIUS | {"moons": 0.3}
+
 #: "preset": the variant's settings for such data; "paper": its plain defaults, on batches as large.
 SETTINGS = ("preset", "paper")
 
@@ -57,7 +61,7 @@ def on_toy(variant, toy="ring", *, width=128, **training) -> ToyTrial:
 
     Args:
       variant: a name in `genlib.gans.REGISTRY`, or a class.
-      toy: "ring", "hard_ring" or "grid": see `density`.
+      toy: "ring", "hard_ring", "grid" or "moons": see `density`.
       width: units in each of the two hidden layers.
       **training: ``seed`` (of networks, latents and batches; default 0); ``settings``, "preset"
         (default) or "paper", see `SETTINGS`; ``steps`` of the generator (default: the preset's),
@@ -133,7 +137,7 @@ def stored() -> tuple[dict, ...]:
 
 def density(toy="ring"):
     """The density of a toy: `genlib.data.toy`'s, "hard_ring" one of radius 2 and scale 0.05."""
-    hard = {"radius": 2.0, "scale": 0.05} if validate.choice("toy", toy, RADIUS)[0] == "h" else {}
+    hard = {"radius": 2.0, "scale": 0.05} if validate.choice("toy", toy, NEAR)[0] == "h" else {}
     return data.toy(toy.removeprefix("hard_"), **hard)
 
 
@@ -157,14 +161,14 @@ def circle(toy="ring") -> ToyTrial:
 def score_points(made, toy) -> tuple[int, float, float]:
     """Return (modes, share of high quality, sliced Wasserstein distance) of points ``(n, 2)``.
 
-    A point is of high quality within three standard deviations of a mode (`RADIUS`), and a mode
+    A point is of high quality within three standard deviations of a mode (`NEAR`), and a mode
     counts that has one; the distance, to as many true samples, is in units of the data. Points
     that are not finite score (0, 0, inf).
     """
     if not np.isfinite(made).all():
         return 0, 0.0, float("inf")
     true = density(toy)
-    coverage = metrics.mode_coverage(made, data.mode_centers(true), RADIUS[toy])
+    coverage = metrics.mode_coverage(made, data.mode_centers(true), NEAR[toy])
     real = true.sample(len(made), seed=(0, 99)).numpy()
     distance = float(sliced_wasserstein(real, made, projections=200, seed=0))
     return coverage.modes, coverage.high_quality, distance
@@ -174,12 +178,13 @@ def mode_width(made, toy) -> float:
     """Return the width of the modes of points ``(n, 2)``, in units of the data.
 
     The root mean square deviation, per axis, of the points of high quality from their mode's
-    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off. inf where
-    no point is of high quality, or one is not finite.
+    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off (moons: 0.74
+    of it, as a centre is near on either side). inf where no point is of high quality, or one is not
+    finite.
     """
     gaps = np.asarray(made, float)[:, None] - data.mode_centers(density(toy))
     squares = (gaps**2).sum(-1).min(1)
-    near = squares[squares <= RADIUS[toy] ** 2]
+    near = squares[squares <= NEAR[toy] ** 2]
     return float(np.sqrt(near.mean() / 2)) if len(near) and np.isfinite(made).all() else np.inf
 
 
@@ -193,7 +198,7 @@ def counted_jsd(made, toy) -> float:
     """
     if not np.isfinite(made).all():
         return np.inf
-    centers, scale = data.mode_centers(density(toy)).astype(float), RADIUS[toy] / 3
+    centers, scale = data.mode_centers(density(toy)).astype(float), NEAR[toy] / 3
     low, high = centers.min() - 5 * scale, centers.max() + 5 * scale
     edges = np.linspace(low, high, round((high - low) / (scale / 2)) + 1)
     across, up = np.diff(ndtr((edges[:, None, None] - centers) / scale), axis=0).T  # (modes, cells)

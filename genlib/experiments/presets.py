@@ -37,7 +37,8 @@ PRESETS = {
     data: {name: Preset(**settings) for name, settings in table.items()}
     for data, table in _TABLE.items()
 }
-PRESETS["hard_ring"] = PRESETS["ring"] | PRESETS.get("hard_ring", {})
+for _like in ("hard_ring", "moons"):
+    PRESETS[_like] = PRESETS["ring"] | PRESETS.get(_like, {})
 
 
 def find(variant) -> type[AdversarialModel]:

@@ -112,7 +112,7 @@ PLAN = (
     Lecture("GANs", "41_began", "BEGAN", 45, ("30_gan", "40_ebgan")),
     Lecture("GANs", "42_magan", "MAGAN", 40, ("40_ebgan",)),
     Lecture("GANs", "43_gan_lab", "The lab", 35, ("30_gan",)),
-    Lecture("GANs", "44_gan_zoo", "The zoo", 30, ("30_gan",)),
+    Lecture("GANs", "44_gan_zoo", "The zoo", 40, ("30_gan",)),
     Lecture("GANs", "45_judging_a_generator", "Judging one", 45, ("30_gan", "15_kernel_methods")),
     Lecture("Applications", "50_infogan", "InfoGAN", 40, ("30_gan",)),
     Lecture("Applications", "51_super_resolution", "Super- resolution", 45, ("30_gan",)),

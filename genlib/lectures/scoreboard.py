@@ -57,7 +57,7 @@ def medians(runs, data, variant, settings="preset"):
 
 def table(rows, runs, known):
     """The medians over seeds of the presets' runs, as lines of text."""
-    heads = [f"{DATA[name]:^21}" for name in known]
+    heads = [f"{DATA.get(name, name):^21}" for name in known]
     yield " " * 18 + "".join(heads)
     yield " " * 18 + " quality  JSD   width " * len(known)
     for variant in [*rows, "truth"]:
