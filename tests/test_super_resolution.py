@@ -109,6 +109,19 @@ def test_judging_real_digits_gives_the_ceilings():
 def test_every_setting_is_built_and_named():
     for setting in l51.SETTINGS:
         model = l51.build(setting, seed=1)
-        assert ("mean" in setting) == (getattr(model, "content", "each") == "mean")
+        if setting in ("pair_each", "pair_mean"):
+            assert float(model.fine) == (setting == "pair_each")
+        else:
+            assert ("mean" in setting) == (getattr(model, "content", "each") == "mean")
         if "adversarial" not in setting:
             assert (model.adversarial_weight == 0) == ("squared" in setting)
+
+
+@pytest.mark.parametrize("fine, content", [(1.0, "each"), (0.0, "mean")])
+def test_the_fine_on_variance_is_a_dial_between_the_two_contents(fine, content):
+    rng = np.random.default_rng(0)
+    x, made, again = (rng.normal(size=(8, 2)).astype(np.float32) for _ in "abc")
+    model = l51.build("pair_mean", 0)
+    model.fine = fine
+    wanted = np.mean((x - made) * (x - (made if content == "each" else again)))
+    assert float(model.content_loss(x, made, again)) == pytest.approx(wanted, rel=1e-5)
