@@ -181,7 +181,7 @@ def shrink(x, rows, columns=None):
 
 def enlarge(small, order, factor):
     """Pictures ``(n, h, w, c)`` by a spline of ``order``, 0 (nearest pixel) to 3 (cubic)."""
-    down, across = (_spline(side, order, factor) for side in small.shape[1:3])
+    down, across = (_spline(side, order, factor).astype(small.dtype) for side in small.shape[1:3])
     rows = np.einsum("Hh,nhwc->nHwc", down, small)
     return np.clip(np.einsum("Ww,nHwc->nHWc", across, rows), 0, 1)
 
@@ -190,7 +190,7 @@ def enlarge(small, order, factor):
 def _spline(side, order, factor):
     """What enlarges one side of a picture, as a matrix ``(factor side, side)``: it is linear."""
     spread = {"grid_mode": True, "mode": "nearest", "order": order}
-    pictures = [zoom(unit, factor, **spread) for unit in np.eye(side, dtype=np.float32)]
+    pictures = [zoom(unit, factor, **spread) for unit in np.eye(side)]
     return np.stack(pictures, 1)
 
 
