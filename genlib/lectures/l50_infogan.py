@@ -252,13 +252,12 @@ def build(setting, seed=0):
     return model
 
 
-def train(setting, seed=0, epochs=1, callbacks=None, steps=None):
-    """The trained model of a key of `SETTINGS`; after ``steps``, if it is to be stopped before."""
+def train(setting, seed=0, epochs=1, callbacks=None):
+    """The trained model of a key of `SETTINGS`."""
     way, model = WAYS[setting], build(setting, seed)
-    steps = steps or way.steps
     x, y = data.images(way.data)
     given = (x, np.eye(CATEGORIES)[y]) if way.kind is ConditionalGAN else (x,)
-    model.fit(*given, batch_size=BATCH, steps_per_epoch=steps // epochs, epochs=epochs,
+    model.fit(*given, batch_size=BATCH, steps_per_epoch=way.steps // epochs, epochs=epochs,
               callbacks=callbacks, verbose=0)  # fmt: skip
     model.train_function = None  # the compiled loop, whose memory a page of several models needs
     return model
