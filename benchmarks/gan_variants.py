@@ -2,11 +2,11 @@
 
 Run ``make bench``, or ``python benchmarks/gan_variants.py [--repeats 5] [--widths 16 128]``. Both
 contenders make the same updates (one of the critic, one of the generator) of the same networks,
-with the variant's own losses, hooks and optimizers, on batches of 128 points (pix2pix: of 8 pairs
-of pictures). The plain loop is what a learner would write: Python calls a ``tf.function`` for each
-step, with the next batch of a ``tf.data`` pipeline. They take turns; "ratio" is the median of the
-ratios of each turn, "to GAN" is genlib's time by that of the original GAN, "first s" is genlib's
-first call, compiling included.
+with the variant's own losses, hooks and optimizers, on batches of 128 points, or of pairs of
+pictures and conditions (`PAIRED`). The plain loop is what a learner would write: Python calls a
+``tf.function`` for each step, with the next batch of a ``tf.data`` pipeline. They take turns;
+"ratio" is the median of the ratios of each turn, "to GAN" is genlib's time by that of the original
+GAN, "first s" is genlib's first call, compiling included.
 """
 
 import argparse
@@ -21,7 +21,14 @@ from _turns import take_turns
 
 from genlib import networks
 from genlib.experiments import default_networks
-from genlib.gans import REGISTRY, InfoGAN, Pix2Pix
+from genlib.gans import (
+    REGISTRY,
+    ConditionalGAN,
+    InfoGAN,
+    MatchingAwareGAN,
+    Pix2Pix,
+    SuperResolutionGAN,
+)
 
 BATCH = 128
 #: No pretraining, which is not part of a step.
@@ -64,13 +71,35 @@ def pix2pix(width):
     """Maps 16 x 16 x 12 to pictures 64 x 64 x 3 and patches of 16 x 16; a batch of 8."""
     generator = networks.patch_generator((16, 16, 12), (64, 64, 3), width=width, seed=0)
     critic = networks.patch_critic((64, 64, 3), (16, 16, 12), width=width, seed=1)
+    return Pix2Pix(generator, critic, seed=0), pairs(256, (64, 64, 3), (16, 16, 12)), 8
+
+
+def on_pictures(variant, condition, **options):
+    """Conditions to pictures 28 x 28, with R1 as in lectures 51 and 52; a batch of 64."""
+
+    def make(width):
+        shape = (28, 28, 1)
+        generator = networks.conditional_mlp(16, condition, shape, width, seed=0)
+        critic = networks.conditional_mlp(shape, condition, 1, width, seed=1)
+        model = variant(generator, critic, r1=0.05, seed=0, **options)
+        return model, pairs(1024, shape, condition), 64
+
+    return make
+
+
+def pairs(n, *shapes):
     rng = np.random.default_rng(0)
-    pairs = (rng.random((256, *shape), np.float32) for shape in ((64, 64, 3), (16, 16, 12)))
-    return Pix2Pix(generator, critic, seed=0), tuple(pairs), 8
+    return tuple(rng.random((n, *shape), np.float32) for shape in shapes)
 
 
 #: Variants that train on pairs: their model, the pairs and the size of a batch.
-PAIRED = {"pix2pix": pix2pix}
+PAIRED = {
+    "conditional": on_pictures(ConditionalGAN, (16,)),
+    "matching": on_pictures(MatchingAwareGAN, (16,)),
+    "super_res": on_pictures(SuperResolutionGAN, (4, 4, 1)),
+    "super_mean": on_pictures(SuperResolutionGAN, (4, 4, 1), content="mean"),
+    "pix2pix": pix2pix,
+}
 
 
 def game(name, width, jit_compile):

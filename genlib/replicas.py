@@ -1,5 +1,7 @@
 """Several devices that share each batch: all that a ``tf.distribute`` strategy asks for."""
 
+import inspect
+
 import tensorflow as tf
 
 from genlib import validate
@@ -23,7 +25,10 @@ class SharedSteps:
 
     _draws = 0  # by one replica in this step
 
-    def fit(self, data, batch_size=64, *more, **options):
+    def fit(self, *data, **options):
+        given = inspect.signature(super().fit).bind(*data, **options)
+        given.apply_defaults()
+        batch_size = given.arguments["batch_size"]
         replicas = self.distribute_strategy.num_replicas_in_sync
         if self.undivided:
             raise ValueError(
@@ -34,7 +39,7 @@ class SharedSteps:
                 f"batch_size must be a multiple of the {replicas} replicas; got {batch_size}"
             )
         with self.distribute_strategy.scope():
-            return super().fit(data, batch_size, *more, **options)
+            return super().fit(*data, **options)
 
     def update_critic(self, real):
         return self._share(super().update_critic, real)

@@ -18,11 +18,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from genlib import networks
 from genlib.experiments import default_networks
-from genlib.gans import REGISTRY
+from genlib.gans import REGISTRY, ConditionalGAN
 from genlib.likelihood import MADE
 
 #: Settings with which the two steps do all that a step can do.
+VARIANTS = REGISTRY | {"conditional": ConditionalGAN}
+#: What tells one process from several: plain losses, what moves after a step, pairs.
+OF_WORKERS = ("began", "conditional", "gan", "gmmn", "magan", "wgan_gp")
 SMALL = {"magan": {"epoch_steps": 2, "margin": 3.0}, "ebgan": {"pull_away_weight": 0.0}}
 
 
@@ -35,7 +39,8 @@ def main(kind, result):
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     else:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    outcomes[kind] = {name: train(name, strategy.scope) for name in REGISTRY}
+    names = VARIANTS if kind == "mirrored" else OF_WORKERS
+    outcomes[kind] = {name: train(name, strategy.scope) for name in names}
     if kind == "mirrored":
         outcomes["odd batch"] = train("gan", strategy.scope, batch_size=15)
         with strategy.scope():
@@ -51,18 +56,25 @@ def main(kind, result):
 
 def train(name, scope, batch_size=16):
     """The state and losses after two steps; or the message of a refusal."""
-    variant = REGISTRY[name]
+    variant, paired = VARIANTS[name], name == "conditional"
     with scope():
-        nets = default_networks(variant, (2,), width=8, seed=1)
+        if paired:
+            nets = (
+                networks.conditional_mlp(2, 3, 2, width=8, seed=1),
+                networks.projection_critic(2, 3, width=8, seed=5),
+            )
+        else:
+            nets = default_networks(variant, (2,), width=8, seed=1)
         more = {"critic_steps": 2} if variant.critic_kind else {}
         model = variant(*nets, seed=0, ema=0.5, **more, **SMALL.get(name, {}))
         # Plain gradient descent: an adaptive step turns rounding errors into whole steps.
         model.compile(
             *(keras.optimizers.SGD(0.02) for _ in range(1 + (len(nets) > 1))), jit_compile=False
         )
-    points = np.random.default_rng(0).normal(size=(64, 2))
+    rng = np.random.default_rng(0)
+    points = [rng.normal(size=(64, 2)), *([np.eye(3)[rng.integers(3, size=64)]] if paired else [])]
     try:
-        history = model.fit(points, batch_size=batch_size, steps_per_epoch=2, verbose=0).history
+        history = model.fit(*points, batch_size=batch_size, steps_per_epoch=2, verbose=0).history
     except ValueError as error:
         return str(error)
     return [v.numpy() for v in model.variables] + [np.array(history[n]) for n in model.log_names]

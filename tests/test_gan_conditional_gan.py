@@ -11,7 +11,6 @@ from tensorflow_probability import distributions as tfd
 
 from genlib import divergences, networks
 from genlib.gans import GAN, ConditionalGAN
-from genlib.training import Resume
 
 POINTS = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
 LABELS = np.eye(3, dtype=np.float32)[np.arange(64) % 3]
@@ -99,35 +98,6 @@ def test_r1_flattens_the_sample_alone():
     assert float(model.steepness((ones, 2 * ones))) == pytest.approx(9)
 
 
-def test_fit_moves_every_variable_and_sample_follows_its_seed():
-    model = build(ema=0.9, r1=0.1)
-    before = [v.numpy() for v in model.trainable_variables]
-    history = model.fit(POINTS, LABELS, batch_size=16, steps_per_epoch=3, verbose=0).history
-    assert set(history) == {"critic_loss", "generator_loss"}
-    for old, v in zip(before, model.trainable_variables, strict=True):
-        assert np.abs(old - v.numpy()).max() > 0, v.path
-    one = model.sample(6, condition=LABELS[:1], seed=3, averaged=True)
-    np.testing.assert_array_equal(one, model.sample(6, np.repeat(LABELS[:1], 6, 0), 3, True))
-    np.testing.assert_array_equal(
-        model.translate(LABELS, seed=3), model.sample(64, condition=LABELS, seed=3)
-    )
-    assert np.abs(model.sample(6, LABELS[1:2], seed=3, averaged=True) - one).max() > 1e-4
-
-
-def test_an_interrupted_run_resumes_and_weights_come_back(tmp_path):
-    fit = {"batch_size": 16, "steps_per_epoch": 2, "verbose": 0}
-    whole, part, resumed = (build(seed=1) for _ in "abc")
-    whole.fit(POINTS, LABELS, epochs=4, **fit)
-    part.fit(POINTS, LABELS, epochs=2, callbacks=Resume(tmp_path / "run"), **fit)
-    resumed.fit(POINTS, LABELS, epochs=4, callbacks=Resume(tmp_path / "run"), **fit)
-    for a, b in zip(whole.state, resumed.state, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-    whole.save_weights(tmp_path / "m.weights.h5")
-    other = build(seed=2)
-    other.load_weights(tmp_path / "m.weights.h5")
-    np.testing.assert_array_equal(whole.translate(LABELS, seed=0), other.translate(LABELS, seed=0))
-
-
 @pytest.mark.xla
 def test_it_learns_each_condition():
     """Three labels at three places, over three seeds: each label's samples lie at its own."""
@@ -171,29 +141,6 @@ def two_latents():
 def test_networks_that_do_not_fit_are_refused(networks_of, error, words):
     with pytest.raises(error, match=words):
         ConditionalGAN(*networks_of())
-
-
-@pytest.mark.parametrize(
-    "call, words",
-    [
-        (lambda m: m.fit(POINTS), "condition must be given"),
-        (lambda m: m.fit(POINTS, LABELS[:5]), "a row for each of data, 64; it has 5"),
-        (lambda m: m.fit(POINTS, LABELS[:, :2]), r"condition must have shape \(n, 3\)"),
-        (lambda m: m.fit(POINTS, LABELS * np.nan), "condition must be finite"),
-        (lambda m: m.fit(POINTS * np.inf, LABELS), "data must be finite"),
-        (lambda m: m.sample(3), "condition must be given"),
-        (lambda m: m.sample(3, LABELS[:2]), "condition must have 1 or 3 rows; it has 2"),
-        (lambda m: m.translate(LABELS[0]), r"condition must have shape \(n, 3\)"),
-        (lambda m: m.translate(LABELS, averaged=True), "averaged needs a model built with ema"),
-    ],
-)
-def test_bad_conditions_are_refused_before_training(call, words):
-    model = build()
-    before = [v.numpy() for v in model.variables]
-    with pytest.raises(ValueError, match=words):
-        call(model)
-    for old, new in zip(before, model.variables, strict=True):
-        np.testing.assert_array_equal(old, new.numpy())
 
 
 def test_critics_of_one_input_are_told_what_is_wanted():

@@ -183,37 +183,6 @@ def test_no_generator_is_better_than_the_best(seed, mismatch):
         np.testing.assert_allclose(best, right, atol=1e-6)
 
 
-def test_training_moves_all_and_a_checkpoint_resumes(tmp_path):
-    from genlib.training import Resume
-
-    rng = np.random.default_rng(6)
-    (x, c), _ = batch(rng, 64)
-    fit = {"batch_size": 16, "steps_per_epoch": 3, "verbose": 0}
-
-    def fresh(seed):
-        model = build(seed=seed, ema=0.9, r1=0.1)
-        model.compile(jit_compile=False)
-        return model
-
-    model = fresh(0)
-    before = [v.numpy() for v in model.trainable_variables]
-    model.fit(x, c, epochs=3, **fit)
-    for old, variable in zip(before, model.trainable_variables, strict=True):
-        # A last bias may stand still by symmetry; nothing else may.
-        assert np.abs(old - variable.numpy()).max() > 0, variable.path
-    stopped = fresh(0)
-    stopped.fit(x, c, epochs=2, callbacks=[Resume(tmp_path)], **fit)
-    other = fresh(7)
-    other.fit(x, c, epochs=3, callbacks=[Resume(tmp_path)], **fit)
-    for a, b in zip(model.state, other.state, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-    model.save_weights(tmp_path / "m.weights.h5")
-    twin = fresh(8)
-    twin.load_weights(tmp_path / "m.weights.h5")
-    drawn = [m.sample(5, condition=c[:5], seed=1).numpy() for m in (model, twin)]
-    np.testing.assert_array_equal(*drawn)
-
-
 def test_a_nan_reaches_the_loss():
     model, rng = build(), np.random.default_rng(8)
     (x, c), fake = batch(rng)
@@ -228,15 +197,7 @@ def test_a_bad_mismatch_is_refused(bad):
         build(mismatch=bad)
 
 
-def test_bad_data_are_refused_before_training():
-    model = build()
+def test_captions_that_are_all_alike_are_refused():
     (x, c), _ = batch(np.random.default_rng(9))
-    for picture, condition, name in (
-        (x, c[:5], "condition"),
-        (x, np.ones((12, 2), np.float32), "condition"),
-        (x, np.full_like(c, np.nan), "condition"),
-        (np.full_like(x, np.inf), c, "data|x"),
-        (x, np.tile(c[:1], (12, 1)), "condition"),
-    ):
-        with pytest.raises(ValueError, match=name):
-            model.fit(picture, condition, verbose=0)
+    with pytest.raises(ValueError, match="condition must differ among the data"):
+        build().fit(x, np.tile(c[:1], (12, 1)), verbose=0)

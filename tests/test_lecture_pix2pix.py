@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from genlib import data
 from genlib.lectures import l53_pix2pix as lecture
+from genlib.lectures import runs
 from genlib.widgets.canvas import ink
 
 
@@ -84,6 +85,24 @@ def test_any_bijection_of_the_blobs_has_no_cycle_loss():
     assert moved.argmin(1).tolist() != [0, 1, 2]  # and none of them its own
 
 
+def test_pairs_help_the_copies_alone():
+    """The first half is as without pairs, to the slope; the second starts as the first."""
+    free, both = lecture.ManyCycles(seeds=2), lecture.ManyCycles(seeds=2, pairs=4)
+    (x, y), pair = free.draw(16, 5), both.draw(16, 5)
+    np.testing.assert_array_equal(np.concatenate([x, x]), pair[0])
+    slopes = []
+    for game, batch in ((free, (x, y)), (both, pair)):
+        values = [w.value for w in game.G.weights]
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            loss = game.maps_loss(*batch)
+        slopes.append(tape.gradient(loss, values))
+    for weight, alone, found in zip(both.G.weights, *slopes, strict=True):
+        np.testing.assert_array_equal(weight[:2], weight[2:])
+        np.testing.assert_allclose(found[:2], alone, atol=1e-5)
+    assert np.abs(slopes[1][0][2:] - slopes[0][0]).max() > 0.1
+
+
 def test_many_seeds_are_trained_apart():
     """A seed's networks do not depend on how many others train beside it."""
     few, many = lecture.ManyCycles(seeds=1), lecture.ManyCycles(seeds=3)
@@ -143,8 +162,9 @@ def test_outlines_come_back_as_what_they_surround():
 
 
 def test_a_stored_run_is_there_for_each_setting_and_seed():
-    for setting, rows in lecture.by_setting().items():
-        assert [row["seed"] for row in rows] == [0, 1, 2], setting
+    for setting in lecture.SETTINGS:
+        seeds = runs.over_seeds("53_pix2pix", setting, "seed").tolist()
+        assert seeds == [0, 1, 2], setting
 
 
 @pytest.mark.parametrize("setting", ["photo, noise", "digits, L1"])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import zoom
 
 from genlib.lectures import l51_super_resolution as l51
 from genlib.widgets import explore
@@ -60,6 +61,9 @@ def test_shrinking_undoes_the_nearest_pixel_and_averages_blocks():
     x = rng.random((2, 28, 28, 1))
     assert l51.shrink(x, 4)[1, 2, 3, 0] == pytest.approx(x[1, 14:21, 21:28].mean())
     assert np.ptp(l51.enlarge(np.full((1, 4, 4, 1), 0.3), 3, 7)) < 1e-9
+    for order, spread in ((0, 0.0), (3, 1e-12)):
+        wanted = zoom(x, (1, 2, 2, 1), order=order, grid_mode=True, mode="nearest").clip(0, 1)
+        np.testing.assert_allclose(l51.enlarge(x, order, 2), wanted, atol=spread)
 
 
 def test_patches_laid_side_by_side_are_the_photograph():
@@ -90,10 +94,11 @@ def test_patches_laid_side_by_side_are_the_photograph():
 
 
 def test_no_held_out_pixel_is_trained_on():
-    columns = l51.TRAINED - l51.SEEN  # the first column of the last patch
+    last = (l51.TRAINED - l51.SEEN) // 2  # of the first row of patches, each two columns on
     large, small, _ = l51.photographs()[0]
+    assert 2 * last + l51.SEEN <= l51.TRAINED < 2 * (last + 1) + l51.SEEN
     np.testing.assert_array_equal(
-        l51.patches()[1][columns], small[: l51.SEEN, columns : l51.TRAINED]
+        l51.patches()[1][last], small[: l51.SEEN, 2 * last : 2 * last + l51.SEEN]
     )
     np.testing.assert_array_equal(l51.held_out()[0][:, 0], large[:416, l51.FACTOR * l51.TRAINED])
 
@@ -109,6 +114,19 @@ def test_judging_real_digits_gives_the_ceilings():
 def test_every_setting_is_built_and_named():
     for setting in l51.SETTINGS:
         model = l51.build(setting, seed=1)
-        assert ("mean" in setting) == (getattr(model, "content", "each") == "mean")
+        if setting in ("pair_each", "pair_mean"):
+            assert float(model.fine) == (setting == "pair_each")
+        else:
+            assert ("mean" in setting) == (getattr(model, "content", "each") == "mean")
         if "adversarial" not in setting:
             assert (model.adversarial_weight == 0) == ("squared" in setting)
+
+
+@pytest.mark.parametrize("fine, content", [(1.0, "each"), (0.0, "mean")])
+def test_the_fine_on_variance_is_a_dial_between_the_two_contents(fine, content):
+    rng = np.random.default_rng(0)
+    x, made, again = (rng.normal(size=(8, 2)).astype(np.float32) for _ in "abc")
+    model = l51.build("pair_mean", 0)
+    model.fine = fine
+    wanted = np.mean((x - made) * (x - (made if content == "each" else again)))
+    assert float(model.content_loss(x, made, again)) == pytest.approx(wanted, rel=1e-5)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from genlib.lectures import captions, scenes, sentences
+from genlib.lectures import captions, runs, scenes, sentences
 from genlib.lectures import l52_text_to_image as lecture
 
 
@@ -124,7 +124,7 @@ def test_told_by_hand():
 
 def test_every_setting_is_stored_over_three_seeds_and_what_the_page_says_holds():
     def of(setting, score):
-        return lecture.over_seeds(setting, score)
+        return runs.over_seeds("52_text_to_image", setting, score)
 
     for setting in lecture.SETTINGS:
         assert len(of(setting, "seconds")) == 3, setting
@@ -136,8 +136,8 @@ def test_every_setting_is_stored_over_three_seeds_and_what_the_page_says_holds()
     )
     assert of("scenes, attention", "held_right").min() > of("scenes, gru", "held_right").max() + 0.2
     assert of("scenes, bag", "held_right").max() < 0.1
-    text = lecture.table(["digits, plain"], held_right=".0%")
-    assert "held right" in text and "digits, plain" in text and "% to " in text
+    text = runs.table("52_text_to_image", ["digits, plain"], held_right=".0%")
+    assert "held right" in text and "no wrong captions     3" in text and "%.." in text
 
 
 @pytest.mark.parametrize("setting", ["toy 2", "digits", ""])

@@ -93,7 +93,7 @@ def over_seeds(make, points, *, steps, seeds=5, epochs=1, batch_size=128, callba
     Args:
       make: a function of the seed that gives a compiled `genlib.training.CompiledModel`. All must
         be of one class and differ in variables alone; what is to vary must be one (`add_state`).
-      points: the data, as ``fit`` takes them.
+      points: the data, as ``fit`` takes them; a tuple is samples and their conditions.
       steps: of training, divided among the ``epochs``.
       seeds: how many, from 0, or the seeds themselves: whatever ``make`` takes.
       callbacks: as ``fit`` takes them. During training their model is the one with the graph.
@@ -255,7 +255,7 @@ def _train_in(runner, model, points, **how):
     """Train ``model`` in the graph of ``runner``, which is as it was afterwards."""
     _swap(runner, model)
     try:
-        runner.fit(points, verbose=0, **how)
+        runner.fit(*(points if isinstance(points, tuple) else (points,)), verbose=0, **how)
     finally:
         _swap(runner, model)
 

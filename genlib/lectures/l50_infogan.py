@@ -259,6 +259,7 @@ def train(setting, seed=0, epochs=1, callbacks=None):
     given = (x, np.eye(CATEGORIES)[y]) if way.kind is ConditionalGAN else (x,)
     model.fit(*given, batch_size=BATCH, steps_per_epoch=way.steps // epochs, epochs=epochs,
               callbacks=callbacks, verbose=0)  # fmt: skip
+    model.train_function = None  # the compiled loop, whose memory a page of several models needs
     return model
 
 

@@ -4,15 +4,14 @@ import functools
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy.ndimage import zoom
 from scipy.special import ndtr
 from sklearn.datasets import load_sample_image
 
-from genlib import data, metrics, networks, plots
+from genlib import data, experiments, metrics, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import ConditionalGAN, SuperResolutionGAN
-from genlib.lectures import runs, shipped
+from genlib.lectures import shipped
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, key, moving, panel, shade
@@ -182,8 +181,17 @@ def shrink(x, rows, columns=None):
 
 def enlarge(small, order, factor):
     """Pictures ``(n, h, w, c)`` by a spline of ``order``, 0 (nearest pixel) to 3 (cubic)."""
+    down, across = (_spline(side, order, factor).astype(small.dtype) for side in small.shape[1:3])
+    rows = np.einsum("Hh,nhwc->nHwc", down, small)
+    return np.clip(np.einsum("Ww,nHwc->nHWc", across, rows), 0, 1)
+
+
+@functools.cache
+def _spline(side, order, factor):
+    """What enlarges one side of a picture, as a matrix ``(factor side, side)``: it is linear."""
     spread = {"grid_mode": True, "mode": "nearest", "order": order}
-    return np.clip(zoom(small, (1, factor, factor, 1), **spread), 0, 1)
+    pictures = [zoom(unit, factor, **spread) for unit in np.eye(side)]
+    return np.stack(pictures, 1)
 
 
 @functools.cache
@@ -216,22 +224,19 @@ def photographs():
     return found
 
 
-@functools.cache
 def patches():
     """What cubic enlargement lacks, ``(n, 16, 16, 3)``, and what is seen, ``(n, 8, 8, 3)``."""
-    detail, seen = [], []
-    for (large, small, cubic), width, step in zip(
-        photographs(), (TRAINED, 160), (1, 2), strict=True
-    ):
-        lack = large - cubic
-        for row in range(0, len(small) - SEEN + 1, step):
-            for column in range(0, width - SEEN + 1, step):
-                seen.append(small[row : row + SEEN, column : column + SEEN])
-                top, left = FACTOR * (row + MARGIN), FACTOR * (column + MARGIN)
-                side = FACTOR * CORE
-                detail.append(lack[top : top + side, left : left + side])
-    # As tensors, of which `fit` makes no copy.
-    return tf.constant(np.stack(detail)), tf.constant(np.stack(seen))
+
+    def cut(picture, side, step):
+        found = np.lib.stride_tricks.sliding_window_view(picture, (side, side), axis=(0, 1))
+        return np.moveaxis(found[::step, ::step], 2, -1).reshape(-1, side, side, 3)
+
+    detail, seen, inner = [], [], slice(FACTOR * MARGIN, -FACTOR * MARGIN)
+    for (large, small, cubic), width in zip(photographs(), (TRAINED, 160), strict=True):
+        lack = (large - cubic)[inner, : FACTOR * width][:, inner]
+        seen.append(cut(small[:, :width], SEEN, 2))
+        detail.append(cut(lack, FACTOR * CORE, 2 * FACTOR))
+    return np.concatenate(detail), np.concatenate(seen)
 
 
 def held_out():
@@ -272,6 +277,7 @@ SETTINGS = {
     "light": "4x4, + 0.001 game",
     "each": "4x4, + 0.004 game",
     "heavy": "4x4, + 0.012 game",
+    "warm": "4x4, + 0.004 game, from squared error",
     "adversarial": "4x4, the game alone",
     "mean": "4x4, error of the mean + 0.004 game",
     "squared_7": "7x7, squared error alone",
@@ -288,6 +294,22 @@ WEIGHTS = {"light": 1e-3, "heavy": 1.2e-2, "pair_each": 0.1, "pair_mean": 0.1}
 WEIGHTS |= {"photo_light": 0.02, "photo_each": 0.05}
 SCORES = ("psnr", "read", "right", "wrong", "spread", "kinds", "distinct", "consistency",
           "psnr_mean", "sharpness", "error", "variance")  # fmt: skip
+
+
+class Fined(SuperResolutionGAN):
+    """SRGAN that pays a share ``fine`` of the variance over the noise, a variable.
+
+    At 1 its content is the squared error of each output, at 0 that of their mean: one graph trains
+    both.
+    """
+
+    def __init__(self, *parts, fine, **options):
+        super().__init__(*parts, content="mean", **options)
+        self.fine = self.add_state("fine", fine)
+
+    def content_loss(self, x, made, again):
+        """``E (x - G)(x - fine G - (1 - fine) G')``."""
+        return super().content_loss(x, made, self.fine * made + (1 - self.fine) * again)
 
 
 def size_of(setting):
@@ -314,6 +336,8 @@ def build(setting, seed):
         return ConditionalGAN(generator, critic, **options)
     content = "mean" if "mean" in setting else "each"
     weight = 0.0 if "squared" in setting else WEIGHTS.get(setting, WEIGHT)
+    if setting.startswith("pair"):
+        return Fined(generator, critic, weight, fine=float(content == "each"), **options)
     return SuperResolutionGAN(generator, critic, weight, content, **options)
 
 
@@ -323,11 +347,28 @@ def falling(steps, rate):
     return keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.99)
 
 
-def train(setting, seed=0, callbacks=()):
-    """A model of one of `SETTINGS`, trained."""
-    model = build(setting, seed)
-    steps, rate = (500, 5e-4) if setting.startswith("photo") else (STEPS, 2e-3)
+def compiled(setting, seed=0):
+    """A model of one of `SETTINGS`, to be trained for `steps_of` it."""
+    model, steps = build(setting, seed), steps_of(setting)
+    rate = 5e-4 if setting.startswith("photo") else 2e-3
     model.compile(falling(steps, rate), falling(steps, rate))
+    return model
+
+
+def steps_of(setting):
+    """The steps that a setting trains for."""
+    return 300 if setting.startswith("photo") else 600 if setting == "warm" else STEPS
+
+
+def train(setting, seed=0, callbacks=(), start=None):
+    """A model of one of `SETTINGS`, trained.
+
+    "warm" begins as the generator of ``start``, a model of "squared", by default of the same seed.
+    """
+    model, steps = compiled(setting, seed), steps_of(setting)
+    if setting == "warm":
+        start = start or train("squared", seed)
+        model.generator.set_weights(start.generator.get_weights())
     if setting.startswith("pair"):
         pairs = draw_pairs(8000)
     elif setting.startswith("photo"):
@@ -338,6 +379,15 @@ def train(setting, seed=0, callbacks=()):
     model.fit(*pairs, callbacks=list(callbacks), **fit)
     model.train_function = None  # the compiled loop, whose memory a page of many models needs
     return model
+
+
+def train_pairs(*settings):
+    """Models of settings "pair_each" and "pair_mean", trained in one graph."""
+    models = experiments.over_seeds(
+        compiled, draw_pairs(8000), steps=STEPS, seeds=settings, batch_size=BATCH
+    )
+    models[0].train_function = None
+    return models
 
 
 def run(setting, seed):
@@ -416,26 +466,6 @@ def apart(x):
     squares = squares[:, None] + squares - 2 * flat @ flat.T
     np.fill_diagonal(squares, np.inf)
     return np.sqrt(np.maximum(squares.min(1), 0)).mean()
-
-
-def seeds_of(setting, score):
-    """A score of the stored runs of one of `SETTINGS`, a number a seed."""
-    return [row[score] for row in runs.stored("51_super_resolution") if row["setting"] == setting]
-
-
-def show_runs(*names, **columns):
-    """Print the mean of each score over seeds, its least and its most, for some of `SETTINGS`.
-
-    ``columns``: each score's name and how to write it, such as ``read=".0%"``.
-    """
-    print(" " * 42 + "".join(f"{name:>21}" for name in columns))
-    for name in names:
-        line = f"{SETTINGS[name]:<42}"
-        for score, form in columns.items():
-            found = seeds_of(name, score)
-            middle, low, high = (f"{f(found):{form}}" for f in (np.mean, min, max))
-            line += f"{middle} ({low}..{high})".rjust(21)
-        print(line)
 
 
 def shipped_outputs(small, draws, seed=0):

@@ -13,7 +13,6 @@ from genlib import data, metrics, networks, validate
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences.samples import sliced_wasserstein
 from genlib.gans import Pix2Pix
-from genlib.lectures import runs
 from genlib.plots import COLORS
 from genlib.training import minimise
 from genlib.widgets import Scene, choice, scene, slider
@@ -285,19 +284,24 @@ def model_of(setting, seed):
     return kinds.get(what, Pix2Pix)(*networks_, l1_weight=weight, seed=seed), pairs
 
 
-def train(setting, seed=0, view=None, epochs=4):
-    """Train a setting of `SETTINGS`; ``view`` is a callback. Returns the model."""
+def train(setting, seed=0, view=None, epochs=4, steps=None):
+    """Train a setting of `SETTINGS`, for `STEPS` or fewer; ``view`` is a callback.
+
+    Returns the model.
+    """
     model, pairs = model_of(setting, seed)
     task = setting.split(",")[0]
-    model.compile(*optimizers(STEPS[task], RATES[task]))
+    steps = steps or STEPS[task]
+    model.compile(*optimizers(steps, RATES[task]))
     model.fit(
         *pairs,
         batch_size={"photo": 8, "digits": 32}[task],
-        steps_per_epoch=STEPS[task] // epochs,
+        steps_per_epoch=steps // epochs,
         epochs=epochs,
         callbacks=[view] if view else [],
         verbose=0,
     )
+    model.train_function = None  # the compiled loop, whose memory a page of many models needs
     return model
 
 
@@ -306,7 +310,13 @@ def answer_of(model, setting, seed=0):
     if setting.startswith("photo"):
         z = np.random.default_rng(seed).normal(size=(1, model.latent_dim)).astype(np.float32)
         return paint(model.generator, held_out()[0], z if model.latent_dim else None)
-    return model.translate(digit_pairs()[3]).numpy()
+    return filled(model.generator, digit_pairs()[3])
+
+
+def filled(generator, x):
+    """What a generator makes of outlines ``(n, 28, 28, 1)``, a hundred at a time."""
+    parts = np.array_split(x, max(1, len(x) // 100))
+    return np.concatenate([generator(part, training=False) for part in parts])
 
 
 def run(setting, seed):
@@ -317,29 +327,6 @@ def run(setting, seed):
     if model.latent_dim:
         scores["moves"] = float(np.mean(np.abs(made - answer_of(model, setting, seed=1))))
     return scores
-
-
-def by_setting():
-    """The stored runs, three seeds of each of `SETTINGS`: ``{setting: [scores, ...]}``."""
-    found = {setting: [] for setting in SETTINGS}
-    for row in runs.stored("53_pix2pix"):
-        found[row["setting"]].append(row)
-    return found
-
-
-def table(task, settings=None):
-    """Print the stored runs of "photo" or "digits": means, and half of the range over seeds."""
-    found = {k: v for k, v in by_setting().items() if v and k in (settings or SETTINGS)}
-    found = {k: v for k, v in found.items() if k.startswith(task)}
-    shown = [name for name in SCORES if not np.isnan(next(iter(found.values()))[0][name])]
-    wide = max(len(SETTINGS[setting]) for setting in found)
-    print(" " * wide + " seeds" + "".join(f"{name:>18}" for name in shown))
-    for setting, rows in found.items():
-        line = f"{SETTINGS[setting]:<{wide}} {len(rows):>5}"
-        for name in shown:
-            values, form = np.array([row[name] for row in rows]), SCORES[name]
-            line += f"{f'{values.mean():{form}} ± {np.ptp(values) / 2:{form}}':>18}"
-        print(line)
 
 
 # Without pairs: CycleGAN's cycle loss on a toy whose right map is known
@@ -360,15 +347,14 @@ def right_map(x):
 class ManySeeds:
     """One small network for each of ``seeds`` seeds, trained side by side: ``(seeds, n, 2)`` in.
 
-    One hidden layer of ``width`` tanh units, which no seed shares with another.
+    One hidden layer of ``width`` tanh units, which no seed shares with another; ``copies`` of all.
     """
 
-    def __init__(self, seeds, outputs, width=32, start=0):
+    def __init__(self, seeds, outputs, width=32, start=0, copies=1):
         def weights(i, shape):
-            scale = shape[0] ** -0.5
-            return scale * np.stack(
-                [np.random.default_rng((start, i, s)).normal(size=shape) for s in range(seeds)]
-            )
+            rngs = [np.random.default_rng((start, i, seed)) for seed in range(seeds)]
+            found = np.tile([rng.normal(size=shape) for rng in rngs], (copies, 1, 1))
+            return shape[0] ** -0.5 * found
 
         shapes = (2, width), (1, width), (width, outputs), (1, outputs)
         self.weights = [
@@ -386,25 +372,27 @@ class ManyCycles:
 
     Each has maps G and F and two critics (Zhu et al. 2017, equation 3): two least-squares games,
     whose critics see samples alone, and ``cycle_weight`` times ``cycle_loss``. ``masses`` are those
-    of the blobs; ``pairs`` known pairs add L1 for both maps.
+    of the blobs. With ``pairs``, all are there twice, from one start: first without, then with
+    so many known pairs, which add L1 for both maps.
     """
 
     def __init__(self, seeds=12, cycle_weight=2.0, masses=(1 / 3, 1 / 3, 1 / 3), pairs=0):
-        self.seeds, self.cycle_weight = seeds, cycle_weight
+        self.seeds, self.copies, self.cycle_weight = seeds, 1 + bool(pairs), cycle_weight
         self.log_masses = tf.math.log(tf.constant([masses], tf.float32))
-        self.G, self.F = (ManySeeds(seeds, 2, start=i) for i in range(2))
-        self.critics = [ManySeeds(seeds, 1, start=2 + i) for i in range(2)]
+        self.G, self.F = (ManySeeds(seeds, 2, start=i, copies=self.copies) for i in range(2))
+        self.critics = [ManySeeds(seeds, 1, start=2 + i, copies=self.copies) for i in range(2)]
         self.known = self.draw(pairs, -1)[0] if pairs else None
 
     def draw(self, n, seed):
-        """Blob points and unpaired points of the turned blobs, each ``(seeds, n, 2)``."""
+        """Blob points and unpaired points of the turned blobs, each ``(copies x seeds, n, 2)``."""
         found = []
         for i, blobs in enumerate((BLOBS, right_map(BLOBS))):
             keys = (seed, 2 * i), (seed, 2 * i + 1)
             which = tf.random.stateless_categorical(self.log_masses, self.seeds * n, keys[0])
             noise = tf.random.stateless_normal((self.seeds, n, 2), keys[1])
             which = tf.reshape(which, (self.seeds, n))
-            found.append(tf.gather(tf.constant(blobs), which) + WIDTH * noise)
+            points = tf.gather(tf.constant(blobs), which) + WIDTH * noise
+            found.append(tf.tile(points, (self.copies, 1, 1)))
         return found
 
     def fit(self, steps=1500, batch=64, rate=2e-3):
@@ -436,7 +424,7 @@ class ManyCycles:
             tf.reduce_mean((critic(real) - 1) ** 2) + tf.reduce_mean(critic(fake) ** 2)
             for critic, real, fake in zip(self.critics, (x, y), made, strict=True)
         ]
-        return self.seeds * sum(gaps)
+        return self.copies * self.seeds * sum(gaps)
 
     def maps_loss(self, x, y):
         """What G and F lower: both games, the cycle, and the pairs if there are any."""
@@ -449,13 +437,14 @@ class ManyCycles:
         if self.known is not None:
             x, y = self.known, tf.constant(right_map(self.known.numpy()))
             gaps = tf.abs(self.G(x) - y), tf.abs(self.F(y) - x)
-            loss += PAIR_WEIGHT * sum(map(tf.reduce_mean, gaps))
-        return self.seeds * loss
+            loss += PAIR_WEIGHT * sum(tf.reduce_mean(gap[self.seeds :]) / 2 for gap in gaps)
+        return self.copies * self.seeds * loss
 
     def scores(self, n=512):
         """For each seed: the cycle loss, the share of mass in each turned blob, and of right maps.
 
-        A dictionary of arrays: "cycle" (seeds,), "masses" (seeds, 3), "right" (seeds,).
+        A dictionary of arrays, a row for each network, copies last: "cycle" ``(...,)``, "masses"
+        ``(..., 3)``, "right" ``(...,)``.
         """
         x, y = self.draw(n, 10**6)
         made, targets = self.G(x).numpy(), right_map(BLOBS)

@@ -291,18 +291,20 @@ def ink(strokes, shape, width=1.0) -> np.ndarray:
     A pixel's ink falls to 0 over one pixel at a line's edge, by its distance to the line.
     """
     h, w = shape
-    picture, reach = np.zeros((h, w), np.float32), int(np.ceil(width / 2 + 0.5))
+    picture, reach, paths = np.zeros((h, w), np.float32), int(np.ceil(width / 2 + 0.5)), []
     for line in strokes:
         corners = np.reshape(np.asarray(line, float), (-1, 2)) * (w, h)
         along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(corners, axis=0), axis=1))]
         steps = np.linspace(0, along[-1], int(4 * along[-1]) + 1)  # a point each quarter of a pixel
-        path = np.stack([np.interp(steps, along, corners[:, axis]) for axis in (0, 1)], 1)
-        for shift in np.ndindex(2 * reach + 1, 2 * reach + 1):
-            pixel = np.floor(path).astype(int) + shift - reach
-            far = np.linalg.norm(path - pixel - 0.5, axis=1)
-            inside = (pixel >= 0).all(1) & (pixel < (w, h)).all(1)
-            column, row = pixel[inside].T
-            np.maximum.at(picture, (row, column), np.clip((width + 1) / 2 - far[inside], 0, 1))
+        paths.append(np.stack([np.interp(steps, along, corners[:, axis]) for axis in (0, 1)], 1))
+    if paths:
+        path = np.concatenate(paths)[:, None]
+        shifts = np.array(list(np.ndindex(2 * reach + 1, 2 * reach + 1))) - reach
+        pixel = np.floor(path).astype(int) + shifts
+        far = np.linalg.norm(path - pixel - 0.5, axis=-1)
+        inside = ((pixel >= 0) & (pixel < (w, h))).all(-1)
+        column, row = pixel[inside].T
+        np.maximum.at(picture, (row, column), np.clip((width + 1) / 2 - far[inside], 0, 1))
     return picture
 
 

@@ -6,6 +6,7 @@ what it scores. ``python tools/runs.py 52`` runs all that ``runs/52_text_to_imag
 
 import csv
 import importlib
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +21,25 @@ def path(slug: str) -> Path:
     return Path(__file__).with_name(f"{slug}.csv")
 
 
-def stored(slug: str) -> list[dict]:
-    """Return the stored runs of a lecture: "setting", "seed", its scores, "seconds" of CPU."""
+def stored(slug: str, setting: str | None = None) -> list[dict]:
+    """Return the stored runs of a lecture: "setting", "seed", its scores, "seconds" of CPU.
+
+    Those of one ``setting``, seed by seed; else all, in the order in which they were made.
+    """
     if not path(slug).exists():
         return []
     with path(slug).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(line for line in file if line[0] != "#"))
-    return [{k: v if k == "setting" else float(v) for k, v in row.items()} for row in rows]
+    rows = [{k: v if k == "setting" else float(v) for k, v in row.items()} for row in rows]
+    if setting is None:
+        return rows
+    validate.choice("setting", setting, settings(slug))
+    return sorted((r for r in rows if r["setting"] == setting), key=operator.itemgetter("seed"))
+
+
+def over_seeds(slug: str, setting: str, score: str) -> np.ndarray:
+    """Return a score of the stored runs of one setting, seed by seed."""
+    return np.array([row[score] for row in stored(slug, setting)])
 
 
 def settings(slug: str) -> dict[str, str]:
@@ -34,20 +47,24 @@ def settings(slug: str) -> dict[str, str]:
     return importlib.import_module(f"genlib.lectures.l{slug}").SETTINGS
 
 
-def table(slug: str, **columns: str) -> str:
+def table(slug: str, chosen=None, **columns: str) -> str:
     """Return a table, a row a setting: the mean over seeds of each score, and its least and most.
 
-    ``columns``: each score's name and how to write it, such as ``read=".0%"``.
+    ``chosen``: the settings, if not all. ``columns``: each score's name and how to write it, such
+    as ``read=".0%"``.
     """
-    runs, words = stored(slug), settings(slug)
-    wide = max(map(len, words.values()))
-    lines = [f"{'':<{wide}} seeds" + "".join(f"{name:>20}" for name in columns)]
-    for setting, what in words.items():
-        rows = [row for row in runs if row["setting"] == setting]
-        line = f"{what:<{wide}} {len(rows):>5}"
+    words = settings(slug)
+    chosen = list(words) if chosen is None else chosen
+    table = [["", "seeds", *(name.replace("_", " ") for name in columns)]]
+    for setting in chosen:
+        rows, cells = stored(slug, setting), []
         for name, form in columns.items() if rows else ():
             found = np.array([row[name] for row in rows])
-            ends = f"{found.mean():{form}} ({found.min():{form}}..{found.max():{form}})"
-            line += f"{ends:>20}"
-        lines.append(line)
-    return "\n".join(lines)
+            cells.append(f"{found.mean():{form}} ({found.min():{form}}..{found.max():{form}})")
+        table.append([words[setting], str(len(rows)), *cells])
+    wide = max(len(line[0]) for line in table)
+    cell = max(18, *(len(text) for line in table for text in line[2:])) + 2
+    return "\n".join(
+        f"{name:<{wide}} {seeds:>5}" + "".join(f"{text:>{cell}}" for text in cells)
+        for name, seeds, *cells in table
+    )
