@@ -45,7 +45,7 @@ class ToyTrial(NamedTuple):
 
 
 class DigitTrial(NamedTuple):
-    """One training on the real 8x8 digits, and what 1,000 samples of its generator score."""
+    """One training on real digits, and what 1,000 samples of its generator score."""
 
     model: AdversarialModel
     score: metrics.DigitScore
@@ -70,10 +70,14 @@ def on_toy(variant, toy="ring", *, width=128, **training) -> ToyTrial:
     return ToyTrial(model, *_scores(*made, toy), seconds)
 
 
-def on_digits(variant, *, width=256, latent_dim=16, **training) -> DigitTrial:
-    """Train a variant on the real 8x8 digits and let a classifier read it; else as `on_toy`."""
-    x, _ = data.images("digits")
-    model, seconds = _train(variant, "digits", x, (8, 8, 1), latent_dim, width, **training)
+def on_digits(variant, *, size=8, width=256, latent_dim=16, **training) -> DigitTrial:
+    """Train a variant on real digits and let a classifier read it; else as `on_toy`.
+
+    ``size``: 8, scikit-learn's 1,438, or 16, 4,000 of ``images("digits16")``; else ValueError.
+    """
+    name = {"8": "digits", "16": "digits16"}[validate.choice("size", str(size), ("8", "16"))]
+    x, _ = data.images(name)
+    model, seconds = _train(variant, name, x, x.shape[1:], latent_dim, width, **training)
     made = _sample(model, 1000, 1)
     made = made if np.isfinite(made).all() else np.zeros_like(made)
     return DigitTrial(model, metrics.class_scores(made), seconds)

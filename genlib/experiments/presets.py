@@ -37,7 +37,8 @@ PRESETS = {
     data: {name: Preset(**settings) for name, settings in table.items()}
     for data, table in _TABLE.items()
 }
-PRESETS["hard_ring"] = PRESETS["ring"] | PRESETS.get("hard_ring", {})
+for _data, _like in {"hard_ring": "ring", "digits16": "digits"}.items():
+    PRESETS[_data] = PRESETS[_like] | PRESETS.get(_data, {})
 
 
 def find(variant) -> type[AdversarialModel]:
