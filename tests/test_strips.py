@@ -5,7 +5,7 @@ import pytest
 
 from genlib import plots
 from genlib.gans import REGISTRY
-from genlib.lectures import strips
+from genlib.lectures import l30_gan, strips
 
 NAMES = {strips.REAL, strips.MEANS, strips.OURS, *REGISTRY}
 
@@ -31,6 +31,11 @@ def test_the_yardsticks_score_what_is_stored():
     collapsed = np.repeat(strips.yardsticks()[strips.REAL][:1], 100, axis=0)
     assert strips.scores(collapsed)[1:] == pytest.approx((1, 0))
     assert strips.scores(np.full((3, 16, 16, 1), np.nan)) == (0, 0, 0)
+
+
+def test_ours_is_the_pages_gan():
+    model = l30_gan.digits_gan(steps=10)
+    assert model.sample(2, averaged=True).shape == (2, 16, 16, 1) and model.r1 == 0.1
 
 
 @pytest.mark.parametrize(("upto", "rows"), [("30_gan", 1), ("37_mmd_gan", 9), ("42_magan", 14)])

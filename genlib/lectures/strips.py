@@ -120,24 +120,29 @@ def verdict(names, new) -> list[str]:
 
 
 def draw(names, new):
-    """The strips, one below the other; ``new`` in the colour of a highlight."""
+    """The strips, one below the other, with their scores; ``new`` in bold."""
     kept, names = pictures(), (REAL, *names)
-    fig, axes = plots.figure(len(names), 1, size=(6.4, 0.2 + 0.46 * len(names)))
+    fig, axes = plots.figure(len(names), 1, size=(7.6, 0.3 + 0.46 * len(names)))
     for ax, name in zip(np.atleast_1d(axes), names, strict=True):
-        ax.imshow(np.hstack(kept[name]), cmap="gray_r", vmin=0, vmax=255, aspect="equal")
+        ax.imshow(np.hstack(kept[name]), cmap="gray_r", vmin=0, vmax=255)
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
-        role = "highlight" if name in new else "real" if name == REAL else "generated"
-        ax.set_ylabel(
-            row_of(name), rotation=0, ha="right", va="center", color=plots.ink(role),
-            weight="bold" if name in new else "normal",
-        )  # fmt: skip
+        ax.spines[:].set_visible(False)
+        style = {"color": plots.ink("real" if name == REAL else "generated"), "va": "center"}
+        style["weight"] = "bold" if name in new else "normal"
+        ax.set_ylabel(row_of(name), rotation=0, ha="right", **style)
+        ax.text(166, 8, in_short(name), **style)
     return fig
+
+
+def in_short(name):
+    read, _, width, _ = means(name)
+    return f"read {read:.0%}, width {width:.2f}"
 
 
 def describe(names) -> str:
     """The same in words."""
     return (
         f"Ten real 16 by 16 digits, and below them ten samples each of {len(names)} GANs, a strip "
-        "each: " + "; ".join(f"{row_of(name)}" for name in names) + "."
+        "each: " + "; ".join(f"{row_of(name)}, {in_short(name)}" for name in names) + "."
     )
