@@ -113,7 +113,7 @@ def verdict(names, new) -> list[str]:
         ours, many = means(name), len(before)
         ahead = [sum(ours[i] > theirs[i] for theirs in before) for i in (0, 2)]
         lines.append(
-            f"{row_of(name)} reads better than {ahead[0]} of the {many} above, and is more varied "
+            f"{row_of(name)} reads better than {ahead[0]} of the {many} before it, and is more varied "
             f"than {ahead[1]}."
         )
     return lines
