@@ -133,7 +133,17 @@ def test_mode_centers_wants_a_mixture():
 # Pictures
 
 
-@pytest.mark.parametrize("name, n, side", [("digits", 1797, 8), ("mnist5k", 5000, 28)])
+def test_digits16_are_means_of_two_by_two_pixels_in_a_frame():
+    (small, label), (large, same) = images("digits16", "test"), images("mnist5k", "test")
+    np.testing.assert_array_equal(label, same)
+    np.testing.assert_allclose(small[3, 5, 7], large[3, 8:10, 12:14].mean((0, 1)), atol=1e-6)
+    assert small.sum() == pytest.approx(large.sum() / 4, rel=1e-5)
+    assert not small[:, [0, -1]].any() and not small[:, :, [0, -1]].any()
+
+
+@pytest.mark.parametrize(
+    "name, n, side", [("digits", 1797, 8), ("digits16", 5000, 16), ("mnist5k", 5000, 28)]
+)
 def test_embedded_pictures(name, n, side):
     train, test, everything = (images(name, split) for split in ("train", "test", "all"))
     for x, y in (train, test, everything):
@@ -349,7 +359,9 @@ def test_bad_names():
     with pytest.raises(FileNotFoundError, match="there is no file"):
         images("nowhere.npz")
     for name in ("imagenet", None, 3, ["digits"]):
-        with pytest.raises(ValueError, match="name must be one of digits, mnist5k, mnist"):
+        with pytest.raises(
+            ValueError, match="name must be one of digits, mnist5k, digits16, mnist"
+        ):
             images(name)
     with pytest.raises(ValueError, match="split must be one of all, test, train"):
         images("digits", "validation")

@@ -246,6 +246,8 @@ def test_a_trial_on_digits():
     trial = experiments.on_digits("gan", steps=3, width=8)
     assert trial.model.sample(2).shape == (2, 8, 8, 1)
     assert 0 <= trial.score.confident <= 1
+    larger = experiments.on_digits("ebgan", size=16, steps=3, width=8)
+    assert larger.model.sample(2).shape == (2, 16, 16, 1) and larger.model.margin == 1.45
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ class ToyTrial(NamedTuple):
 
 
 class DigitTrial(NamedTuple):
-    """One training on the real 8x8 digits, and what 1,000 samples of its generator score."""
+    """One training on real digits, and what 1,000 samples of its generator score."""
 
     model: AdversarialModel
     score: metrics.DigitScore
@@ -74,10 +74,14 @@ def on_toy(variant, toy="ring", *, width=128, **training) -> ToyTrial:
     return ToyTrial(model, *_scores(*made, toy), seconds)
 
 
-def on_digits(variant, *, width=256, latent_dim=16, **training) -> DigitTrial:
-    """Train a variant on the real 8x8 digits and let a classifier read it; else as `on_toy`."""
-    x, _ = data.images("digits")
-    model, seconds = _train(variant, "digits", x, (8, 8, 1), latent_dim, width, **training)
+def on_digits(variant, *, size=8, width=256, latent_dim=16, **training) -> DigitTrial:
+    """Train a variant on real digits and let a classifier read it; else as `on_toy`.
+
+    ``size``: 8, scikit-learn's 1,438, or 16, 4,000 of ``images("digits16")``; else ValueError.
+    """
+    name = {"8": "digits", "16": "digits16"}[validate.choice("size", str(size), ("8", "16"))]
+    x, _ = data.images(name)
+    model, seconds = _train(variant, name, x, x.shape[1:], latent_dim, width, **training)
     made = _sample(model, 1000, 1)
     made = made if np.isfinite(made).all() else np.zeros_like(made)
     return DigitTrial(model, metrics.class_scores(made), seconds)
@@ -178,9 +182,9 @@ def mode_width(made, toy) -> float:
     """Return the width of the modes of points ``(n, 2)``, in units of the data.
 
     The root mean square deviation, per axis, of the points of high quality from their mode's
-    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off (moons: 0.74
-    of it, as a centre is near on either side). inf where no point is of high quality, or one is not
-    finite.
+    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off (moons:
+    0.74 of it, as a centre is near on either side). inf where no point is of high quality, or one
+    is not finite.
     """
     gaps = np.asarray(made, float)[:, None] - data.mode_centers(density(toy))
     squares = (gaps**2).sum(-1).min(1)

@@ -37,8 +37,8 @@ PRESETS = {
     data: {name: Preset(**settings) for name, settings in table.items()}
     for data, table in _TABLE.items()
 }
-for _like in ("hard_ring", "moons"):
-    PRESETS[_like] = PRESETS["ring"] | PRESETS.get(_like, {})
+for _data, _like in {"hard_ring": "ring", "moons": "ring", "digits16": "digits"}.items():
+    PRESETS[_data] = PRESETS[_like] | PRESETS.get(_data, {})
 
 
 def find(variant) -> type[AdversarialModel]:

@@ -364,3 +364,19 @@ def who_is_wrong():
             "the loss is wrong": "The same loss trains well with momentum 0.5.",
         },
     )
+
+
+# Stored: what a minute cannot show
+
+
+def digits_gan(steps, seed=0, r1=0.1):
+    """The page's GAN on 16x16 digits, for ``tools/strips.py``, compiled for ``steps`` steps.
+
+    Its rates fall along a cosine, and it keeps a running mean of the generator's weights.
+    """
+    generator = networks.mlp(16, (16, 16, 1), 256, output_activation="sigmoid", seed=seed)
+    critic = networks.mlp((16, 16, 1), 1, 256, activation="leaky_relu", seed=seed + 100)
+    model = GAN(generator, critic, r1=r1, ema=0.999, seed=seed)
+    rates = (keras.optimizers.schedules.CosineDecay(1e-3, steps, alpha=0.05) for _ in "gc")
+    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates))
+    return model
