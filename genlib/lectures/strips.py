@@ -113,8 +113,8 @@ def verdict(names, new) -> list[str]:
         ours, many = means(name), len(before)
         ahead = [sum(ours[i] > theirs[i] for theirs in before) for i in (0, 2)]
         lines.append(
-            f"{row_of(name)} reads better than {ahead[0]} of the {many} before it, and is more varied "
-            f"than {ahead[1]}."
+            f"{row_of(name)} reads better than {ahead[0]} of the {many} before it, and is more "
+            f"varied than {ahead[1]}."
         )
     return lines
 
