@@ -46,8 +46,11 @@ def main() -> None:
         shutil.copy(HERE / name, SOURCES / name)
     from sphinx.cmd.build import main as sphinx
 
-    options = ["-a", "-E"] if asked.all_pages else []
-    status = sphinx(["-q", "-j", str(asked.jobs), *options, str(SOURCES), str(BOOK)])
+    options = ["-q", "-j", str(asked.jobs), "-d", str(BUILD / "doctrees")]
+    options += ["-a", "-E"] if asked.all_pages else []
+    status = sphinx([*options, str(SOURCES), str(BOOK)])
+    for path in BOOK.rglob("*.map"):  # for those who debug the theme
+        path.unlink()
     size = sum(path.stat().st_size for path in BOOK.rglob("*") if path.is_file())
     print(f"{BOOK / 'index.html'}: {size / 1e6:.1f} MB in {time.perf_counter() - begun:.0f} s")
     sys.exit(status)

@@ -33,9 +33,10 @@ KINDS = {"Choice": "choice", "Number": "number", "Function": "code"}
 def page(question: Callable) -> str:
     """Return the page's text; ``question`` gives an exercise by its name."""
     text = Path(__file__).with_name("teachers.in").read_text(encoding="utf-8")
+    weeks = {f"{i} | {theme}": slugs for i, (theme, slugs) in enumerate(TWELVE.items(), 1)}
     made = {
-        "TWELVE": schedule("Week", dict(enumerate(TWELVE.items(), 1))),
-        "WEEKEND": schedule("When", {when: ("", slugs) for when, slugs in WEEKEND.items()}),
+        "TWELVE": schedule("Week | Theme", weeks),
+        "WEEKEND": schedule("When", WEEKEND),
         "NEEDS": needs(),
         "EXERCISES": exercises(question),
     }
@@ -46,13 +47,13 @@ def link(slug: str) -> str:
     return f"[{slug[:2]} {PLANNED[slug].name.replace('- ', '-')}](lectures/{slug}.ipynb)"
 
 
-def schedule(first: str, rows: dict) -> str:
-    lines = [f"| {first} | | Lectures | Minutes |", "| --- | --- | --- | --- |"]
-    for when, (what, slugs) in rows.items():
+def schedule(columns: str, rows: dict) -> str:
+    """Return a table: for each row its first cells and its lectures, with their minutes."""
+    lines = [f"| {columns} | Lectures | Minutes |", "| --- " * (columns.count("|") + 3) + "|"]
+    for first, slugs in rows.items():
         names = " · ".join(map(link, slugs))
-        lines.append(
-            f"| {when} | {what} | {names} | {sum(PLANNED[slug].minutes for slug in slugs)} |"
-        )
+        minutes = sum(PLANNED[slug].minutes for slug in slugs)
+        lines.append(f"| {first} | {names} | {minutes} |")
     return "\n".join(lines)
 
 

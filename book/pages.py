@@ -27,7 +27,7 @@ import references  # noqa: E402
 
 import course  # noqa: E402
 import stamp  # noqa: E402
-from genlib import check, lectures, plots  # noqa: E402
+from genlib import check, lectures  # noqa: E402
 
 HERE = Path(__file__).parent
 BADGES = re.compile(r"^\[!\[Open in Colab\].*\n", re.M)
@@ -82,13 +82,14 @@ def lecture(notebook, slug: str, stills: Path, words: dict[str, str]):
         elif names and "image/png" in cell.outputs[-1].get("data", {}):
             cells.append(cell)
             picture = cell.outputs[-1]
-            png = base64.b64decode(picture.data["image/png"])
-            page = explorer(names[-1], save(png, f"{slug}_{i}", stills), alt_of(picture))
+            still = save(pixels_of(picture), f"{slug}_{i}", stills, lossless=True)
+            page = explorer(names[-1], still, alt_of(picture))
             picture.data = nbformat.from_dict({"text/html": page})
         elif ".replay()" in cell.source and "image/png" in cell.outputs[-1].get("data", {}):
             cells.append(cell)
             picture = cell.outputs[-1]
-            frames = [save(png, f"{slug}_{i}_{k}", stills) for k, png in enumerate(cut(picture))]
+            parts = enumerate(cut(pixels_of(picture)))
+            frames = [save(part, f"{slug}_{i}_{k}", stills, quality=88) for k, part in parts]
             picture.data = nbformat.from_dict({"text/html": film(frames, alt_of(picture))})
         elif len(ids) == 1 and (asked := exercise(ids[0])):
             cells.append(nbformat.v4.new_markdown_cell(asked))
@@ -109,7 +110,13 @@ def prose(text: str, slug: str, first: bool, known: dict[str, str]) -> str:
     """Return a text cell with the links of a page: no badge, for that comes from elsewhere."""
     if first:
         text = BADGES.sub(lambda _: run_links(slug) + "\n", text, count=1)
+    text = re.sub(r"\]\(\.\./(genlib/[\w/]+)\.py\)", to_library, text)
     return references.linked(text, known)
+
+
+def to_library(match) -> str:
+    """Return a link to a module's page for one to its file."""
+    return f"](../api/{match[1].removesuffix('/__init__').replace('/', '.')}.rst)"
 
 
 def run_links(slug: str) -> str:
@@ -132,20 +139,24 @@ def link_to_pages(output) -> None:
         output.data["text/markdown"] = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.html)", text)
 
 
-def save(png: bytes, name: str, stills: Path) -> str:
+def save(pixels: np.ndarray, name: str, stills: Path, **options) -> str:
     """Store a picture beside the pages; return its address from a lecture."""
-    (stills / f"{name}.png").write_bytes(png)
-    return f"../_static/stills/{name}.png"
+    Image.fromarray(pixels).save(stills / f"{name}.webp", **options)
+    return f"../_static/stills/{name}.webp"
+
+
+def pixels_of(picture) -> np.ndarray:
+    """Return an output's picture, ``(h, w, 3)``."""
+    png = base64.b64decode(picture.data["image/png"])
+    return np.array(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def alt_of(picture) -> str:
     return html.escape(picture.metadata["image/png"]["alt"], quote=True)
 
 
-def cut(picture) -> list[bytes]:
-    """Return the frames of a film, four of which a notebook stores side by side, as PNGs."""
-    strip = Image.open(io.BytesIO(base64.b64decode(picture.data["image/png"]))).convert("RGB")
-    pixels = np.asarray(strip)
+def cut(pixels: np.ndarray) -> list[np.ndarray]:
+    """Return the frames of a film, four of which a notebook stores side by side."""
 
     def parted(rows: int) -> list[np.ndarray]:
         high, wide = (side // n for side, n in zip(pixels.shape, (rows, 4 // rows), strict=False))
@@ -156,8 +167,7 @@ def cut(picture) -> list[bytes]:
         return abs(frames[-1].astype(float) - frames[-2]).mean()
 
     # Wide frames stand two by two, others in one row: the last two of a film are alike.
-    frames = min(parted(1), parted(2), key=unlike)
-    return [plots.encode(np.ascontiguousarray(frame), small=True) for frame in frames]
+    return min(parted(1), parted(2), key=unlike)
 
 
 def film(frames: list[str], alt: str) -> str:

@@ -38,7 +38,7 @@ import course  # noqa: E402
 from genlib import widgets  # noqa: E402
 from genlib.widgets import SCENES, Explorer, Scene, explorer  # noqa: E402
 
-MOST_BYTES = 680_000  # of one explorer's file
+MOST_BYTES = 500_000  # of one explorer's file
 MOST_POINTS = 900  # combinations of controls' values, which bounds the time
 COLOURS = 48
 POINTS = "combinations of values an explorer, at most; few make a quick book"

@@ -305,8 +305,8 @@ def test_a_new_reference_is_read_off_its_line():
 def test_a_film_is_cut_into_its_frames(name, size):
     (path,) = course.lectures([name])
     cells = [cell for _, cell in course.code_cells(course.read(path)) if ".replay()" in cell.source]
-    frames = [Image.open(io.BytesIO(png)) for png in pages.cut(cells[0].outputs[-1])]
-    assert [frame.size for frame in frames] == [size] * 4
+    frames = pages.cut(pages.pixels_of(cells[0].outputs[-1]))
+    assert [frame.shape[1::-1] for frame in frames] == [size] * 4
     assert len({frame.tobytes() for frame in frames}) == 4
 
 
