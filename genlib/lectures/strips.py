@@ -122,7 +122,7 @@ def verdict(names, new) -> list[str]:
 def draw(names, new):
     """The strips, one below the other, with their scores; ``new`` in bold."""
     kept, names = pictures(), (REAL, *names)
-    fig, axes = plots.figure(len(names), 1, size=(7.6, 0.3 + 0.46 * len(names)))
+    fig, axes = plots.figure(len(names), 1, size=(8.2, 0.3 + 0.46 * len(names)))
     for ax, name in zip(np.atleast_1d(axes), names, strict=True):
         ax.imshow(np.hstack(kept[name]), cmap="gray_r", vmin=0, vmax=255)
         ax.set(xticks=[], yticks=[])
@@ -136,8 +136,8 @@ def draw(names, new):
 
 
 def in_short(name):
-    read, _, width, _ = means(name)
-    return f"read {read:.0%}, width {width:.2f}"
+    read, classes, width, _ = means(name)
+    return f"read {read:.0%}, {classes:.3g} classes, width {width:.2f}"
 
 
 def describe(names) -> str:
