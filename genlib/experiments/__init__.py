@@ -178,9 +178,9 @@ def mode_width(made, toy) -> float:
     """Return the width of the modes of points ``(n, 2)``, in units of the data.
 
     The root mean square deviation, per axis, of the points of high quality from their mode's
-    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off (moons: 0.74
-    of it, as a centre is near on either side). inf where no point is of high quality, or one is not
-    finite.
+    centre; for true samples 0.974 of a mode's scale, since the radius cuts the tail off (moons:
+    0.74 of it, as a centre is near on either side). inf where no point is of high quality, or one
+    is not finite.
     """
     gaps = np.asarray(made, float)[:, None] - data.mode_centers(density(toy))
     squares = (gaps**2).sum(-1).min(1)
