@@ -461,6 +461,7 @@ TRUTHS = {
     "21_vae_images/2": math.log(3),
     "22_autoregressive/1": 20 / 64 / math.log(2),
     "23_real_nvp/1": norm.logpdf([1, 0.3]).sum() + math.log(3),
+    "61_flow_matching/1": 4.0,  # Var(x) of -2 or 2
     "23_real_nvp/3": math.log2(17) - 80 / 64 * math.log2(math.e),
     "24_semi_supervised/1": -14 - 4.6 - 3 + entropy([0.7, 0.2, 0.1]),
     "30_gan/1": math.log(4),

@@ -1,6 +1,7 @@
 """Models with a density, or a bound of one, that are fitted to data; autoencoder and k-means."""
 
 from genlib.likelihood.autoencoder import Autoencoder
+from genlib.likelihood.flow_matching import FlowMatching
 from genlib.likelihood.gaussian_mixture import GaussianMixture
 from genlib.likelihood.hierarchical import HierarchicalNormal
 from genlib.likelihood.kde import KDE
@@ -19,6 +20,7 @@ __all__ = [
     "PPCA",
     "VAE",
     "Autoencoder",
+    "FlowMatching",
     "GaussianMixture",
     "HierarchicalNormal",
     "PixelCNN",
