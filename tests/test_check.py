@@ -461,7 +461,6 @@ TRUTHS = {
     "21_vae_images/2": math.log(3),
     "22_autoregressive/1": 20 / 64 / math.log(2),
     "23_real_nvp/1": norm.logpdf([1, 0.3]).sum() + math.log(3),
-    "61_flow_matching/1": 4.0,  # Var(x) of -2 or 2
     "23_real_nvp/3": math.log2(17) - 80 / 64 * math.log2(math.e),
     "24_semi_supervised/1": -14 - 4.6 - 3 + entropy([0.7, 0.2, 0.1]),
     "30_gan/1": math.log(4),
@@ -487,6 +486,8 @@ TRUTHS = {
     "52_text_to_image/2": 2 * math.log(2),
     "53_pix2pix/1": 1 + 3 * (1 + 2 + 4 + 4),  # each layer adds 3 of its input's pixels
     "53_pix2pix/3": Fraction(6, 10),
+    "60_diffusion/1": 0.8 * math.sqrt(2),
+    "61_flow_matching/1": 4,  # the variance of -2 or 2
 }
 
 

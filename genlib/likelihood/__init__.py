@@ -1,6 +1,7 @@
 """Models with a density, or a bound of one, that are fitted to data; autoencoder and k-means."""
 
 from genlib.likelihood.autoencoder import Autoencoder
+from genlib.likelihood.diffusion import Diffusion
 from genlib.likelihood.flow_matching import FlowMatching
 from genlib.likelihood.gaussian_mixture import GaussianMixture
 from genlib.likelihood.hierarchical import HierarchicalNormal
@@ -20,6 +21,7 @@ __all__ = [
     "PPCA",
     "VAE",
     "Autoencoder",
+    "Diffusion",
     "FlowMatching",
     "GaussianMixture",
     "HierarchicalNormal",
