@@ -52,7 +52,7 @@ class FlowMatching(LikelihoodModel):
         return x, start
 
     def terms(self, x):
-        """Lipman et al., equation 23 with no noise at t = 1; Liu et al., equation 1."""
+        """``E |u(x_t, t) - (x - z)|^2`` (Liu et al. 2023, equation 1), x_t at uniform times t."""
         x, start = x if isinstance(x, tuple) else (x, self.random_normal(tf.shape(x)))
         time = self.random_uniform(tf.shape(x)[:1])
         t = _as_column(time, x)
@@ -80,7 +80,7 @@ class FlowMatching(LikelihoodModel):
         return follow(self.velocity, points("start", start, self.data_shape), steps)
 
     def log_prob(self, x, steps=32):
-        """Log-density in nats, ``(n,)``: ``d log p(x_t)/dt = -div u`` (Chen et al. 2018, eq. 8).
+        """Log-density in nats, ``(n,)``: ``d log p(x_t)/dt = -div u`` (Chen et al. 2018, theorem 1).
 
         It is that of the exact flow but for the error of ``steps`` steps of Runge-Kutta's fourth
         order, back from t = 1 to 0. The divergence is exact: one gradient for each coordinate.
@@ -126,7 +126,7 @@ def bend(velocity, start, steps=64):
     """How far paths are from straight: the mean of ``|(x_1 - x_0) - u(x_t, t)|^2``, a number.
 
     0 where each path is straight and run at one speed, and then one step of Euler's method is
-    enough. Liu et al. 2023, their S(Z), in section 2.
+    enough. Liu et al. 2023 call it S(Z).
     """
     path = np.stack(follow(velocity, start, steps)).astype(np.float64)
     pieces = np.diff(path, axis=0) * steps
@@ -154,7 +154,7 @@ def straighten(model, n, steps=64, seed=None):
     """Pairs ``(data, start)`` that a trained model makes, ``n`` of each, for ``fit``: reflow.
 
     A start and where its path ends. A second model that learns these pairs has straighter paths
-    (Liu et al. 2023, section 2).
+    (Liu et al. 2023).
     """
     start = normal((validate.count("n", n), *model.data_shape), draws(seed))
     return model.follow(start, steps)[-1], start
