@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy.special import logsumexp
 
 from genlib import networks
+from genlib.lectures import l60_diffusion as l60
 from genlib.lectures.noised import Noised
 from genlib.likelihood import Diffusion
 from genlib.likelihood.diffusion import kept_variance
@@ -126,6 +127,26 @@ def test_the_bound_of_independent_pixels_is_their_log_probability():
     assert bound.mean() == pytest.approx(truth, abs=5 * bound.std() / np.sqrt(len(bound)) + 0.03)
     worse = Pixels(np.full_like(chances, 0.2)).elbo(level / 4, 100, seed=0).numpy()
     assert worse.mean() < bound.mean() - 0.3
+
+
+@pytest.mark.parametrize("method", ["ddim", "heun"])
+def test_the_lecture_samples_as_the_library_does(method, monkeypatch):
+    monkeypatch.setattr(l60, "EXACT", Noised(np.zeros((1, 2)), SCALE))
+    start = RNG.normal(size=(20, 2))
+    expected = Exact().denoise(tf.constant(start, tf.float32), 12, method)
+    for found, stage in zip(l60.remove_noise(start, 12, method), expected, strict=True):
+        np.testing.assert_allclose(found, stage, atol=2e-3)
+
+
+def test_the_lecture_s_bound_is_the_library_s(monkeypatch):
+    monkeypatch.setattr(l60, "EXACT", Noised(np.zeros((1, 2)), SCALE))
+    monkeypatch.setattr(l60, "MODES", np.zeros((1, 2)))
+    monkeypatch.setattr(l60, "SCALE", SCALE)
+    terms, truth, bound = l60.gaps(kept_variance("linear", 50), draws=20_000)
+    x = SCALE * RNG.normal(size=(20_000, 2)).astype(np.float32)
+    assert bound == pytest.approx(np.mean(Exact(steps=50).elbo(x, 49, seed=0)), abs=0.05)
+    assert truth == pytest.approx(-1 - np.log(2 * np.pi * SCALE**2), abs=0.03)
+    assert len(terms) == 51 and terms[0] == 0
 
 
 def test_levels_become_guesses_of_the_mean():

@@ -80,7 +80,7 @@ class FlowMatching(LikelihoodModel):
         return follow(self.velocity, points("start", start, self.data_shape), steps)
 
     def log_prob(self, x, steps=32):
-        """Log-density in nats, ``(n,)``: ``d log p(x_t)/dt = -div u`` (Chen et al. 2018, theorem 1).
+        """Log-density in nats, ``(n,)``: ``d log p(x_t)/dt = -div u`` (Chen et al. 2018).
 
         It is that of the exact flow but for the error of ``steps`` steps of Runge-Kutta's fourth
         order, back from t = 1 to 0. The divergence is exact: one gradient for each coordinate.
