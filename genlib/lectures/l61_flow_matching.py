@@ -358,6 +358,68 @@ def scores(setting, name):
     return np.array([row[name] for row in found if row["setting"] == setting])
 
 
+# Explorer: what_makes_it_copy
+
+
+@scene("what_makes_it_copy")
+class WhatMakesItCopy(Scene):
+    """The stored runs: a lever that is moved, and what the flows of three seeds then make."""
+
+    title = "What makes a network copy?"
+    alt = (
+        "Left: share of pictures that are copies, in vermillion, and share that reads as digits, "
+        "in grey, against the lever that is moved. Right: the loss on the digits seen, in vermillion, "
+        "and on held-out digits, in blue. Dots are three seeds; a vertical line marks the setting."
+    )
+    size = (9.6, 4.0)
+    reveals = (
+        ({"axis": "digits seen", "place": 0}, {"axis": "digits seen", "place": 3}),
+        (
+            {"axis": "steps, on 128 digits", "place": 0},
+            {"axis": "steps, on 128 digits", "place": 2},
+        ),
+        (
+            {"axis": "width, on 128 digits", "place": 0},
+            {"axis": "width, on 128 digits", "place": 2},
+        ),
+    )
+
+    def controls(self):
+        return {
+            "axis": choice("what is changed", AXES),
+            "place": slider("from few to many", 1, 0, 3, 1),
+        }
+
+    def stage(self, fig):
+        left, right = self.axes = fig.subplots(1, 2)
+        panel(left, "Pictures", "lever", ("share", -0.04, 1.35), yticks=[0, 0.5, 1])
+        panel(right, "Loss", "lever", ("loss", 10, 200), yscale="log")
+        key(left, 0.98, 0.98, {"read as a digit": "mixture", "copies": "generated"}, fontsize=11)
+        key(right, 0.98, 0.98, {"held-out digits": "real", "digits seen": "generated"}, fontsize=11)
+        shown = (left, "read64", "mixture"), (left, "copies", "generated")
+        shown += (right, "held_out", "real"), (right, "loss", "generated")
+        self.lines = {score: (curve(ax, role), dot(ax, role, 5)) for ax, score, role in shown}
+        self.marks = [curve(ax, "black", linewidth=1, linestyle="--") for ax in self.axes]
+
+    def update(self, axis, place):
+        names = AXES[axis]
+        here = min(place, len(names) - 1)
+        for ax, mark in zip(self.axes, self.marks, strict=True):
+            ax.set(xticks=range(len(names)), xticklabels=names, xlim=(-0.3, len(names) - 0.7))
+            ax.set_xlabel(axis)
+            mark.move([here, here], ax.get_ylim())
+        numbers = {axis: list(names)[here]}
+        words = {"read64": "read", "held_out": "held-out loss", "loss": "loss on what it saw"}
+        for score, (line, dots) in self.lines.items():
+            found = [scores(name, score) for name in names.values()]
+            line.move(range(len(names)), [v.mean() for v in found])
+            seeds = [(i, value) for i, values in enumerate(found) for value in values]
+            dots.move(*np.transpose(seeds))
+            form = ".0%" if score in ("read64", "copies") else ".0f"
+            numbers[words.get(score, score)] = f"{found[here].mean():{form}}"
+        return numbers
+
+
 # Exercises
 
 
