@@ -233,7 +233,7 @@ class ThreeSamplers(Scene):
 
 # Training
 
-STEPS, BATCH = 1500, 256
+STEPS, BATCH = 2500, 256
 WIDTH = 256
 
 
@@ -311,10 +311,10 @@ def digit_scores(model, n=300, seed=0):
 
 
 SETTINGS = {
-    "ring": "ring, 1,500 steps",
-    "ring_long": "ring, 6,000 steps",
+    "ring": "ring, 2,500 steps",
+    "ring_long": "ring, 10,000 steps",
     "short": "digits, 1,500 steps",
-    "long": "digits, 6,000 steps",
+    "long": "digits, 4,500 steps",
 }
 SCORES = (
     "loss",
@@ -334,7 +334,7 @@ def run(setting, seed):
         model = train_ring(seed, STEPS * (4 if setting == "ring_long" else 1))
         scores = ring_scores(model, seed=seed)
     else:
-        scores = digit_scores(train_digits({"short": 1500, "long": 6000}[setting], seed), seed=seed)
+        scores = digit_scores(train_digits({"short": 1500, "long": 4500}[setting], seed), seed=seed)
     return dict.fromkeys(SCORES, np.nan) | scores
 
 

@@ -368,7 +368,7 @@ class WhatMakesItCopy(Scene):
     title = "What makes a network copy?"
     alt = (
         "Left: share of pictures that are copies, in vermillion, and share that reads as digits, "
-        "in grey, against the lever that is moved. Right: the loss on the digits seen, in vermillion, "
+        "in grey, against the lever that is moved. Right: the loss on digits seen, in vermillion, "
         "and on held-out digits, in blue. Dots are three seeds; a vertical line marks the setting."
     )
     size = (9.6, 4.0)

@@ -174,7 +174,8 @@ class Diffusion(LikelihoodModel):
         if validate.count("steps", steps) > self.steps:
             raise ValueError(f"steps must be at most {self.steps}; got {steps}")
         grid = np.round(np.linspace(self.steps, 0, steps + 1)).astype(int)
-        guess, stages, source = self._guesser(guidance), [x], draws(seed)
+        guess, stages = self._guesser(guidance), [x]
+        source = seed if hasattr(seed, "next") else draws(seed)
         if condition is None:
             condition = tf.zeros((len(x), self.classes))
         for now, then in zip(grid[:-1], grid[1:], strict=True):
@@ -213,24 +214,25 @@ class Diffusion(LikelihoodModel):
         """A bound below log p(x), estimated without bias: ``(n,)``, in nats.
 
         ``log p(x | x_1) - KL(x_T) - sum of KL_t`` (Ho et al., equation 5), where the KL of step t
-        is ``(1 / sigma^2 of t - 1, less that of t) |x - guess|^2 / 2``. Steps are drawn one from
-        each of ``draws_of_steps`` equal parts of 2 to T. Pictures with ``levels``: log-probability.
+        is ``(1 / sigma^2 of t - 1, less that of t) |x - guess|^2 / 2``. Of the steps 2 to T
+        ``draws_of_steps`` are drawn, more where a KL is likely large, and weighted for it. With
+        ``levels`` it bounds the log-probability of a picture.
         """
         x, source = self.check_batch("x", x), draws(seed)
         k = validate.count("draws_of_steps", draws_of_steps)
         rng, inside = np.random.default_rng(np.asarray(source.next())), self._inside(x)
         size, b, a = int(np.prod(self.data_shape)), self.b[-1], self.a[-1]
-        squares = _summed(inside**2)
-        last = (b**2 * squares + size * (a**2 - 1 - 2 * np.log(a))) / 2
+        last = (b**2 * _summed(inside**2) + size * (a**2 - 1 - 2 * np.log(a))) / 2
         bound = self._reconstruction(x, normal(x.shape, source)) - tf.cast(last, tf.float32)
-        parts = np.linspace(2, self.steps + 1, k + 1)
+        gains = -np.diff(self.sigma[1:] ** -2)  # of the steps 2 to T
+        chances = gains * self.a[2:] ** 2 / np.sum(gains * self.a[2:] ** 2)
+        marks = (np.arange(k) + rng.random(k)) / k  # one draw in each k-th part of the chances
+        drawn = np.minimum(np.searchsorted(np.cumsum(chances), marks), len(chances) - 1)
         guess, none = self._guesser(1.0), tf.zeros((len(x), self.classes))
-        for low, high in zip(parts[:-1], parts[1:], strict=True):
-            step = int(rng.uniform(low, high))
-            noisy = self.b[step] * inside + self.a[step] * normal(x.shape, source)
-            _, data = guess(tf.cast(noisy, tf.float32), step, none)
-            gain = self.sigma[step - 1] ** -2 - self.sigma[step] ** -2
-            bound -= np.float32((high - low) * gain / 2) * _summed((inside - data) ** 2)
+        for i in drawn:
+            noisy = self.b[i + 2] * inside + self.a[i + 2] * normal(x.shape, source)
+            _, data = guess(tf.cast(noisy, tf.float32), i + 2, none)
+            bound -= np.float32(gains[i] / chances[i] / (2 * k)) * _summed((inside - data) ** 2)
         return bound
 
     def _reconstruction(self, x, noise):
