@@ -338,16 +338,8 @@ def run(setting, seed):
     return dict.fromkeys(SCORES, np.nan) | scores
 
 
-def stored(names, **columns):
-    """A table of the stored runs called ``names``; ``columns``: each score and how to write it."""
-    whole = runs.table("60_diffusion", **columns).split("\n")
-    rows = dict(zip(SETTINGS, whole[1:], strict=True))
-    return "\n".join([whole[0], *(rows[name] for name in names)])
-
-
-def scores(setting, name):
-    """One score of a setting's stored runs, over seeds: an array."""
-    return np.array([r[name] for r in runs.stored("60_diffusion") if r["setting"] == setting])
+stored = functools.partial(runs.part, "60_diffusion", wide=22)
+scores = functools.partial(runs.scores, "60_diffusion")
 
 
 # Exercises

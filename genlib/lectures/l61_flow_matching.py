@@ -57,7 +57,7 @@ def train_ring(pairing, seed, teacher=None, steps=STEPS):
     return model
 
 
-def floor(draws=2000, times=100, seed=0):
+def floor(draws=8000, times=100, seed=0):
     """The least value that the loss can have on the ring with independent pairs, by Monte Carlo.
 
     The mean square of ``x - z`` less its mean given ``x_t``, over ``draws`` pairs at each of
@@ -345,17 +345,8 @@ def run(setting, seed):
     }
 
 
-def stored(names, **columns):
-    """A table of the stored runs called ``names``; ``columns``: each score and how to write it."""
-    whole = runs.table("61_flow_matching", **columns).split("\n")
-    rows = dict(zip(SETTINGS, whole[1:], strict=True))
-    return "\n".join([whole[0], *(rows[name] for name in names)])
-
-
-def scores(setting, name):
-    """One score of a setting's stored runs, over seeds: an array."""
-    found = runs.stored("61_flow_matching")
-    return np.array([row[name] for row in found if row["setting"] == setting])
+stored = functools.partial(runs.part, "61_flow_matching", wide=22)
+scores = functools.partial(runs.scores, "61_flow_matching")
 
 
 # Explorer: what_makes_it_copy

@@ -39,15 +39,25 @@ def table(slug: str, **columns: str) -> str:
 
     ``columns``: each score's name and how to write it, such as ``read=".0%"``.
     """
-    runs, words = stored(slug), settings(slug)
-    wide = max(map(len, words.values()))
-    lines = [f"{'':<{wide}} seeds" + "".join(f"{name:>20}" for name in columns)]
+    return part(slug, settings(slug), 20, **columns)
+
+
+def part(slug: str, names, wide: int, **columns: str) -> str:
+    """`table` of the settings ``names`` alone, with columns ``wide`` characters across."""
+    runs, words = stored(slug), {name: settings(slug)[name] for name in names}
+    first = max(map(len, words.values()))
+    lines = [f"{'':<{first}} seeds" + "".join(f"{name:>{wide}}" for name in columns)]
     for setting, what in words.items():
         rows = [row for row in runs if row["setting"] == setting]
-        line = f"{what:<{wide}} {len(rows):>5}"
+        line = f"{what:<{first}} {len(rows):>5}"
         for name, form in columns.items() if rows else ():
             found = np.array([row[name] for row in rows])
             ends = f"{found.mean():{form}} ({found.min():{form}}..{found.max():{form}})"
-            line += f"{ends:>20}"
+            line += f"{ends:>{wide}}"
         lines.append(line)
     return "\n".join(lines)
+
+
+def scores(slug: str, setting: str, name: str) -> np.ndarray:
+    """Return one score of a setting's runs, over seeds."""
+    return np.array([row[name] for row in stored(slug) if row["setting"] == setting])
