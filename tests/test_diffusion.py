@@ -111,12 +111,12 @@ def test_samples_have_the_scale_of_the_data(method, steps):
     np.testing.assert_array_equal(same, Exact().sample(5, steps=10, method=method, seed=2))
 
 
-def test_the_bound_of_the_exact_denoiser_is_below_and_near():
+def test_the_bound_of_the_exact_denoiser_is_below_and_nearer_with_more_steps():
     """Few steps loosen it: a coarse bound is the farther from log p(x)."""
     x = SCALE * RNG.normal(size=(3000, 2)).astype(np.float32)
     truth = Noised(np.zeros((1, 2)), SCALE).log_density(x, 0, 1).mean()
     gaps = [truth - np.mean(Exact(steps=n).elbo(x, 200, seed=0)) for n in (1000, 100, 20)]
-    assert -0.1 < gaps[0] < 0.4 and gaps[0] < gaps[1] < gaps[2], gaps
+    assert 0.3 < gaps[0] < 1.3 and gaps[0] < gaps[1] < gaps[2], gaps
 
 
 def test_the_bound_of_independent_pixels_is_their_log_probability():
