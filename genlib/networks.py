@@ -49,6 +49,26 @@ def conditional_mlp(inputs, condition, outputs, width=128, depth=2, activation="
     return keras.Model(start, inner(x))
 
 
+def timed_mlp(shape, condition=0, levels=None, width=128, depth=3, waves=4, activation="silu",
+              seed=None) -> keras.Model:  # fmt: skip
+    """An `mlp` of a point and a time: ``[(n, *shape), (n, 1)]`` to ``(n, *shape)``.
+
+    It sees the time t in [0, 1] as t and the first ``waves`` of ``cos(pi k t)`` and
+    ``sin(pi k t)``, so that it can bend quickly in time. With a ``condition``, a third input
+    ``(n, condition)``; with ``levels``, outputs ``(n, *shape, levels)``.
+    """
+    start = [keras.Input(_shape("shape", shape)), keras.Input((1,))]
+    if validate.count("condition", condition, minimum=0):
+        start.append(keras.Input((condition,)))
+    angles = [math.pi * (k + 1) * start[1] for k in range(validate.count("waves", waves, 0))]
+    waves = [wave(angle) for angle in angles for wave in (keras.ops.cos, keras.ops.sin)]
+    parts = [keras.layers.Flatten()(start[0]), *start[1:], *waves]
+    x = keras.layers.Concatenate()(parts)
+    outputs = _shape("shape", shape) + (() if levels is None else (levels,))
+    inner = mlp(x.shape[-1], outputs, width, depth, activation, seed=seed)
+    return keras.Model(start, inner(x))
+
+
 def projection_critic(inputs, condition, width=128, depth=2, activation="relu",
                       seed=None) -> keras.Model:  # fmt: skip
     """``psi(phi(x)) + <v(c), phi(x)>``, of ``[x (n, *inputs), c (n, *condition)]``: ``(n, 1)``.
@@ -176,7 +196,8 @@ def inputs(name, network, numbers=(1,)) -> list[tuple[int, ...]]:
     shapes = taken if isinstance(taken, list) else [taken]
     fixed = all(isinstance(s, tuple) and len(s) > 1 and None not in s[1:] for s in (*shapes, given))
     if not fixed or len(shapes) not in numbers:
-        several = {(1,): "one tensor", (2,): "two tensors", (1, 2): "one or two tensors"}[numbers]
+        several = " or ".join(("one", "two", "three")[n - 1] for n in numbers)
+        several += " tensor" if numbers == (1,) else " tensors"
         raise TypeError(
             f"{name} must be a keras.Model from {several} to one, of fixed shapes; got {kind} from "
             f"shape {taken} to {given}. A subclassed model is wrapped so: "

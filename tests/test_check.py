@@ -487,6 +487,8 @@ TRUTHS = {
     "52_text_to_image/2": 2 * math.log(2),
     "53_pix2pix/1": 1 + 3 * (1 + 2 + 4 + 4),  # each layer adds 3 of its input's pixels
     "53_pix2pix/3": Fraction(6, 10),
+    "60_diffusion/1": 0.8 * math.sqrt(2),
+    "61_flow_matching/1": 4,  # the variance of -2 or 2
 }
 
 

@@ -118,8 +118,8 @@ PLAN = (
     Lecture("Applications", "51_super_resolution", "Super- resolution", 45, ("30_gan",)),
     Lecture("Applications", "52_text_to_image", "Text to image", 45, ("30_gan",)),
     Lecture("Applications", "53_pix2pix", "Pix2pix", 50, ("30_gan",)),
-    Lecture("Beyond", "60_diffusion", "Diffusion", 40, ("20_vae_elbo",)),
-    Lecture("Beyond", "61_flow_matching", "Flow matching", 40, ("12_wasserstein", "23_real_nvp")),
+    Lecture("Beyond", "60_diffusion", "Diffusion", 50, ("20_vae_elbo",)),
+    Lecture("Beyond", "61_flow_matching", "Flow matching", 50, ("12_wasserstein", "23_real_nvp")),
     Lecture("Beyond", "62_modern_gan", "Modern GAN", 35, ("30_gan",)),
 )
 

@@ -1,6 +1,8 @@
 """Models with a density, or a bound of one, that are fitted to data; autoencoder and k-means."""
 
 from genlib.likelihood.autoencoder import Autoencoder
+from genlib.likelihood.diffusion import Diffusion
+from genlib.likelihood.flow_matching import FlowMatching
 from genlib.likelihood.gaussian_mixture import GaussianMixture
 from genlib.likelihood.hierarchical import HierarchicalNormal
 from genlib.likelihood.kde import KDE
@@ -19,6 +21,8 @@ __all__ = [
     "PPCA",
     "VAE",
     "Autoencoder",
+    "Diffusion",
+    "FlowMatching",
     "GaussianMixture",
     "HierarchicalNormal",
     "PixelCNN",
