@@ -269,10 +269,17 @@ def digits(split="train"):
     return x.reshape(-1, 64), y
 
 
-def train_digits(steps, seed, width=WIDTH):
+class WithoutEvidence(Diffusion):
+    """The network alone must tell each pixel's level."""
+
+    def _evidence(self, x, step):
+        return 0.0
+
+
+def train_digits(steps, seed, kind=Diffusion):
     """A network that guesses each pixel's level, given a digit's label or none."""
-    network = networks.timed_mlp(64, 10, 17, width=width, seed=seed)
-    model = Diffusion(network, schedule="cosine", levels=17, classes=10, drop=0.2, seed=seed)
+    network = networks.timed_mlp(64, 10, 17, width=WIDTH, seed=seed)
+    model = kind(network, schedule="cosine", levels=17, classes=10, drop=0.2, seed=seed)
     model.compile(falling(steps, 2e-3))
     model.fit(*digits(), batch_size=128, steps_per_epoch=steps, verbose=0)
     return model
@@ -314,6 +321,7 @@ SETTINGS = {
     "ring": "ring, 2,500 steps",
     "ring_long": "ring, 7,500 steps",
     "short": "digits, 1,500 steps",
+    "without": "without a pixel's own evidence",
 }
 SCORES = (
     "loss",
@@ -333,7 +341,8 @@ def run(setting, seed):
         model = train_ring(seed, STEPS * (3 if setting == "ring_long" else 1))
         scores = ring_scores(model, seed=seed)
     else:
-        scores = digit_scores(train_digits(1500, seed), seed=seed)
+        kind = WithoutEvidence if setting == "without" else Diffusion
+        scores = digit_scores(train_digits(1500, seed, kind), seed=seed)
     return dict.fromkeys(SCORES, np.nan) | scores
 
 

@@ -102,20 +102,22 @@ class Diffusion(LikelihoodModel):
         return b * self._inside(x) + a * noise
 
     def _call(self, x, step, condition):
-        """The network's output; to logits of levels the noisy pixel's own evidence is added.
-
-        That is ``log N(x; b level, a^2)``, known exactly: so at little noise the network need not
-        learn to read a pixel off itself.
-        """
+        """The network's output; to logits of levels the noisy pixel's own evidence is added."""
         inputs = [x, (tf.cast(step, tf.float32) / self.steps)[:, None]]
         if self.classes:
             none = tf.zeros((tf.shape(x)[0], self.classes))
             inputs.append(none if condition is None else condition)
         out = self.network(inputs)
-        if self.levels is None:
-            return out
-        b, a = (_column(tf.gather(tf.constant(v, tf.float32), step), out) for v in (self.b, self.a))
-        return out - ((x[..., None] - b * tf.linspace(-1.0, 1.0, self.levels)) / a) ** 2 / 2
+        return out if self.levels is None else out + self._evidence(x, step)
+
+    def _evidence(self, x, step):
+        """``log N(x; b level, a^2)`` but for a constant, ``(n, *shape, levels)``.
+
+        It is known exactly: so at little noise the network need not read a pixel off itself.
+        """
+        x = x[..., None]
+        b, a = (_column(tf.gather(tf.constant(v, tf.float32), step), x) for v in (self.b, self.a))
+        return -(((x - b * tf.linspace(-1.0, 1.0, self.levels)) / a) ** 2) / 2
 
     def _log_levels(self, logits, x):
         level = tf.cast(tf.round(x * (self.levels - 1)), tf.int32)
