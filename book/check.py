@@ -46,26 +46,44 @@ def move_all(page) -> int:
         place.locator("canvas").wait_for(timeout=10_000)
         page.wait_for_function("p => p.dataset.shown", arg=place.element_handle())
         picture, numbers = set(), set()
-        for control in place.locator("[data-control]").all():
-            name = control.get_attribute("data-control")
+        controls = place.locator("[data-control]").all()
+        shows = place.locator(".gx-shows button").all()
+        for control in controls:
             for way in (by_key, by_mouse):
-                place.get_by_role("button", name="Reset").click()
-                settle(page, place)
-                seen = [place.evaluate(SIGNATURE)]
-                for _ in range(4):  # the first steps may be too small to be seen
-                    way(page, control)
-                    settle(page, place)
-                    seen.append(place.evaluate(SIGNATURE))
+                # Where it does nothing at the start, it must after an answer is shown or after
+                # another control has moved.
+                others = [(by_mouse, other) for other in controls if other is not control]
+                for before in (None, *shows, *others):
+                    place.get_by_role("button", name="Reset").click()
+                    if isinstance(before, tuple):
+                        before[0](page, before[1])
+                    elif before:
+                        before.click()
+                    seen = seen_moving(page, place, control, way)
+                    picture |= {one[0] for one in seen}
+                    numbers |= {one[1] for one in seen}
                     if seen[-1] != seen[0]:
                         break
-                picture |= {one[0] for one in seen}
-                numbers |= {one[1] for one in seen}
-                if seen[-1] == seen[0]:
+                else:
+                    name = control.get_attribute("data-control")
                     raise Complaint(f"{name} of {explorer_of(place)}: nothing moves {way.__name__}")
             moved += 1
         if len(picture) < 2 or len(numbers) < 2:
             raise Complaint(f"{explorer_of(place)}: its picture or its numbers never change")
     return moved
+
+
+def seen_moving(page, place, control, way) -> list:
+    """Return what is seen before and after moves, of which the first may be too small."""
+    settle(page, place)
+    seen = [place.evaluate(SIGNATURE)]
+    for _ in range(4):
+        way(page, control)
+        settle(page, place)
+        seen.append(place.evaluate(SIGNATURE))
+        if seen[-1] != seen[0]:
+            break
+    return seen
 
 
 def explorer_of(place) -> str:
@@ -141,9 +159,10 @@ def main() -> None:
                 page.wait_for_timeout(100)
             except (Complaint, Error) as error:
                 found.append(str(error))
-            bad += [f"{path.relative_to(asked.folder)}: {one}" for one in found]
+            new = [f"{path.relative_to(asked.folder)}: {one}" for one in found]
+            print("\n".join(new), end="\n" * bool(new), flush=True)
+            bad += new
             page.close()
-    print("\n".join(bad))
     seconds = time.perf_counter() - begun
     print(f"{len(pages)} pages, {controls} controls, {len(bad)} complaints, {seconds:.0f} s")
     sys.exit(bool(bad) or not pages)

@@ -245,6 +245,17 @@ def record(scene: Scene, start: dict, most: int = MOST_POINTS) -> dict:
             taken[point] = (shown.pairs, *picture)
         return taken[point]
 
+    # A control that does nothing at the start is also computed where it does something.
+    def line(i: int, base: Point) -> list[Point]:
+        return [base, *_moved(base, i, levels[i].thinned(7))]
+
+    asides = [p for i, one in enumerate(levels) for p in _moved(first, i, one.thinned(3))]
+    for i in range(len(levels)):
+        for base in (first, *itertools.chain(*marked), *asides):
+            if len({repr(take(point)) for point in line(i, base)}) > 1:
+                fixed |= set(line(i, base)) if base != first else set()
+                break
+
     # How many fit is guessed from some, and then made fewer until the file is small enough.
     mean = np.mean([len(take(point)[1]) for point in some]) * 4 / 3 + 30 + 40 * len(levels)
     many = int(min(most, (MOST_BYTES - len(pencil.whole) * 4 / 3) / mean))
@@ -254,7 +265,14 @@ def record(scene: Scene, start: dict, most: int = MOST_POINTS) -> dict:
         if len(json.dumps(data, ensure_ascii=False).encode()) <= MOST_BYTES:
             shown.close()
             return data
+        if many < 2:
+            raise ValueError(f"{scene.title}: its pictures are too large for {MOST_BYTES:,} bytes")
         many = int(0.85 * min(many, len(points)))
+
+
+def _moved(point: Point, i: int, to: list[int]) -> list[Point]:
+    """Return a point with one control moved to each of some levels."""
+    return [(*point[:i], level, *point[i + 1 :]) for level in to if level != point[i]]
 
 
 def _pack(shown, levels, first, marked, points, pencil, results) -> dict:

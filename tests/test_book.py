@@ -113,6 +113,16 @@ def test_every_control_is_computed_along_its_axis():
     assert len(points) == everything
 
 
+def test_a_control_that_is_mute_at_the_start_is_computed_where_it_speaks():
+    class Mute(Toy):
+        def update(self, x, size, word, list, tick):
+            return super().update(x, 1.0, word, list if word == "c d" else 1, tick)
+
+    data = pictures.record(Mute(), {"x": 0.3}, most=30)
+    shown = [values_of(data, point[0]) for point in data["points"]]
+    assert {one["list"] for one in shown if one["word"] == "c d"} == {"one", "two"}
+
+
 def test_a_change_of_the_code_makes_a_picture_anew(monkeypatch, tmp_path):
     before = pictures.key("kl", {})
     assert before == pictures.key("kl", {}) != pictures.key("kl", {"mean_q": 1.0})
