@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from genlib import networks, plots
+from genlib import data, experiments, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import wasserstein
 from genlib.gans import GAN, WGAN
@@ -107,6 +107,89 @@ def best_unit(units, masses):
     gains = units @ masses
     unit = int(np.argmax(np.abs(gains)))
     return unit, gains[unit]
+
+
+# The trainings: one seed of some on the page, five seeds of each stored
+
+SETTINGS = {
+    "minimax": "from afar, minimax",
+    "non_saturating": "from afar, non-saturating",
+    "wgan": "from afar, WGAN",
+    "ring": "c = 0.3",
+    "small": "c = 0.01",
+    "epsilon": "c = 0.01, epsilon 1e-12",
+}
+FAR = np.float32([8.0, 0.0])  # where the ring stands for those that come from afar
+STEPS = 1200  # of the generator on the ring at home, fewer than the preset's to save time
+
+
+def far_points():
+    """4,096 points of a ring that stands at `FAR`."""
+    return data.toy("ring").sample(4096, seed=(0, 1)).numpy() + FAR
+
+
+class Ahead(keras.callbacks.Callback):
+    """Before training, 200 updates of the critic alone."""
+
+    def on_train_begin(self, logs=None):
+        step, far = tf.function(self.model.critic_step, autograph=False), far_points()
+        for batch in range(200):
+            step(far[128 * (batch % 32) :][:128])
+
+
+def from_afar(setting, seed=0):
+    """The model of "minimax", "non_saturating" or "wgan": 400 steps towards a ring at `FAR`."""
+    nets = experiments.default_networks("gan", (2,), width=64, seed=seed)
+    how = {"critic_steps": 5, "seed": seed}
+    if setting == "wgan":
+        game = WGAN(*nets, clip=0.3, **how)
+    else:
+        objective = {"objective": "minimax"} if setting == "minimax" else {}
+        game = GAN(*nets, **objective, **how)
+    game.compile(*(keras.optimizers.RMSprop(1e-3) for _ in nets), jit_compile=False)
+    game.fit(far_points(), batch_size=128, steps_per_epoch=400, callbacks=[Ahead()], verbose=0)
+    return game
+
+
+class SmallEpsilon(WGAN):
+    """WGAN whose optimizers add 1e-12, not Keras's 1e-7, to the size of a gradient."""
+
+    def compile(self, *optimizers, **how):
+        for optimizer in optimizers:
+            optimizer.epsilon = 1e-12
+        super().compile(*optimizers, **how)
+
+
+def train(setting, seed=0, **film):
+    """The trial of "ring", "small" or "epsilon", as `experiments.on_toy` gives it."""
+    kind = SmallEpsilon if setting == "epsilon" else WGAN
+    box = {} if setting == "ring" else {"clip": 0.01}
+    return experiments.on_toy(kind, seed=seed, steps=STEPS, **box, **film)
+
+
+def run(setting, seed):
+    """One stored run: the way left from afar; else what samples score, and weights at the edge."""
+    found = dict.fromkeys(("left", "modes", "quality", "distance", "edge"), np.nan)
+    if setting in ("minimax", "non_saturating", "wgan"):
+        return found | {"left": way_left(from_afar(setting, seed))}
+    trial = train(setting, seed)
+    edge = np.mean(np.abs(relative_weights(trial.model)) > 0.98)
+    return found | scores(trial) | {"edge": edge}
+
+
+def way_left(game):
+    """The distance of the means of the far ring and of 1,000 samples."""
+    return float(np.linalg.norm(np.mean(game.sample(1000, seed=1), 0) - FAR))
+
+
+def scores(trial):
+    """Modes, share of high quality and distance of samples on the ring."""
+    return {"modes": trial.modes, "quality": trial.high_quality, "distance": trial.distance}
+
+
+def relative_weights(game):
+    """All weights of a critic, in units of its box."""
+    return np.concatenate([v.numpy().ravel() for v in game.critic.trainable_variables]) / game.clip
 
 
 # Exercises

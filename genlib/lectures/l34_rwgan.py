@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import ndtri
 
-from genlib import experiments, plots, validate
+from genlib import data, experiments, networks, plots, validate
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import costs, samples
 from genlib.gans import WGAN
@@ -109,6 +109,104 @@ class OrderedGAN(AdversarialModel):
     def generator_loss(self, real, fake):
         """The mean cost of the samples (n, 1) in order."""
         return tf.reduce_mean(self.cost(tf.sort(real, axis=0), tf.sort(fake, axis=0)))
+
+
+# The trainings: one seed of some on the page, several of each stored
+
+STEPS, SOLVED = ClippedRWGAN.steps, 1000  # of the generator; against a solver
+
+SETTINGS = {
+    "dual": "entropic dual",
+    "clipped": "clipped, box of t log t",
+    "wgan_box": "clipped, WGAN's box",
+    "entropic": "entropic cost",
+    "sinkhorn": "Sinkhorn divergence",
+    "length": "length",
+    "squared": "squared",
+    "KL": "KL",
+    "small": "eps 0.02",
+    "large": "eps 2",
+}
+RULERS = {  # prices of moving x to y, two arrays of positive numbers
+    "length": lambda x, y: abs(x - y),
+    "squared": lambda x, y: (x - y) ** 2,
+    "KL": lambda x, y: x * tf.math.log(x / y) - x + y,
+}
+SIZES = np.array([0.1, 1.0, 10.0])
+SCORES = ("modes", "quality", "distance", "width", "spread", "pairs", *map(str, SIZES))
+
+
+def train(setting, seed=0, **film):
+    """One of the settings of the ring trained, as `experiments.on_toy` gives it."""
+    how = {"seed": seed, "steps": STEPS} | film
+    if setting in ("clipped", "wgan_box"):
+        how |= {
+            "settings": "paper",
+            "clip": 0.3,
+            "phi": "kl" if setting == "clipped" else "squared",
+        }
+        return experiments.on_toy(ClippedRWGAN, **how)
+    if setting in ("entropic", "sinkhorn"):
+        how |= {"steps": SOLVED, "debiased": setting == "sinkhorn"}
+        return experiments.on_toy(SinkhornGAN, **how)
+    if setting == "large":  # over long before
+        how |= {"steps": 300}
+    if (
+        setting == "small"
+    ):  # where the exponential overflows, the network is that of the epoch before
+        how |= {"epochs": 8}
+    eps = {"dual": 0.1, "small": 0.02, "large": 2.0}[setting]
+    return experiments.on_toy("rwgan", **how, regularisation=eps)
+
+
+def train_ruler(setting, seed=0):
+    """A generator of positive numbers that goes down one of `RULERS` on numbers of `SIZES`."""
+    rng = np.random.default_rng(0)
+    sized = SIZES[rng.integers(3, size=6000)] * np.exp(0.2 * rng.normal(size=6000))
+    maker = networks.mlp(2, (1,), 64, output_activation="softplus", seed=seed)
+    game = OrderedGAN(maker, RULERS[setting], seed=seed)
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, STEPS, alpha=0.05)
+    game.compile(keras.optimizers.Adam(rate, 0.5, 0.99), jit_compile=False)
+    game.fit(sized[:, None].astype("float32"), batch_size=256, steps_per_epoch=STEPS, verbose=0)
+    return game
+
+
+def run(setting, seed):
+    """One stored run: `SCORES` by name, NaN for what this setting has not."""
+    if setting in RULERS:
+        found = shares(train_ruler(setting, seed))
+    else:
+        trial = train(setting, seed)
+        found = scores(trial)
+        if setting in ("dual", "small", "large"):
+            found |= {"pairs": pairs_that_count(trial.model)}
+    return {name: found.get(name, np.nan) for name in SCORES}
+
+
+def scores(trial):
+    """Modes, share of high quality, distance and width of samples on the ring; their deviation."""
+    return {
+        "modes": trial.modes,
+        "quality": trial.high_quality,
+        "distance": trial.distance,
+        "width": trial.width,
+        "spread": float(np.std(trial.model.sample(1000, seed=1))),
+    }
+
+
+def shares(game):
+    """The share of 2,500 samples within three standard deviations of each size."""
+    made = game.sample(2500, seed=1).numpy()
+    far = np.abs(np.log(np.maximum(made, 1e-9)) - np.log(SIZES))  # (n, 3)
+    return {str(size): np.mean(far[:, i] < 0.6) for i, size in enumerate(SIZES)}
+
+
+def pairs_that_count(model, n=128):
+    """Of n real and n generated points: the square of the weights' sum over the sum of squares."""
+    x, y = data.toy("ring").sample(n, seed=(0, 1)), model.sample(n, seed=3)
+    excess = model.critic(x)[:, :1] + tf.transpose(model.critic(y)[:, 1:]) - model.cost(x, y)
+    weight = tf.nn.softmax(tf.reshape(excess / model.regularisation, [-1]))
+    return 1 / float(tf.reduce_sum(weight**2))
 
 
 def even_ring(centers, scale, n=48):

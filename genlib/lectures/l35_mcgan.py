@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from genlib import plots
+from genlib import data, experiments, plots
 from genlib.check import Function, Number, exercise
-from genlib.gans.mcgan import dual_norm
+from genlib.gans.mcgan import McGAN, dual_norm
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
@@ -118,6 +118,75 @@ def read(mean, spread, matching):
         directions[0, :k] = vectors.T[order[:k]]
         directions[1, :k] = np.sign(eigenvalues[order[:k], None]) * directions[0, :k]
     return readings, directions, eigenvalues[::-1]
+
+
+# The trainings on the ring: one seed of some on the page, five seeds of each stored
+
+STEPS = 750  # of the generator, and half as many more where covariances are matched
+
+SETTINGS = {
+    "mean": "mean, trained v",
+    "covariance": "covariance, k = 4",
+    "closed": "mean, closed form",
+    "box": "mean, box 0.01",
+    "epsilon": "mean, box 0.01, epsilon 1e-12",
+}
+OPTIONS = {
+    "covariance": {"matching": "covariance", "k": 4},
+    "closed": {"trained_v": False},
+    "box": {"clip": 0.01},
+    "epsilon": {"clip": 0.01},
+}
+
+
+class SmallEpsilon(McGAN):
+    """McGAN whose optimizers add 1e-12, not Keras's 1e-7, to the size of a gradient."""
+
+    def compile(self, *optimizers, **how):
+        for optimizer in optimizers:
+            optimizer.epsilon = 1e-12
+        super().compile(*optimizers, **how)
+
+
+def train(setting, seed=0, **film):
+    """One of `SETTINGS` trained on the ring, as `experiments.on_toy` gives it."""
+    steps = STEPS * 3 // 2 if setting == "covariance" else STEPS
+    kind = SmallEpsilon if setting == "epsilon" else McGAN
+    return experiments.on_toy(kind, seed=seed, steps=steps, **OPTIONS.get(setting, {}), **film)
+
+
+def scores(trial):
+    """Modes, quality and distance of its samples; `one_direction` and `opposite`."""
+    return {
+        "modes": trial.modes,
+        "quality": trial.high_quality,
+        "distance": trial.distance,
+        "one_direction": one_direction(trial.model),
+        "opposite": opposite(trial.model),
+    }
+
+
+def run(setting, seed):
+    """One stored run: `scores` of a training."""
+    return scores(train(setting, seed))
+
+
+def one_direction(model):
+    """The share of the features' variance, on 2,000 real points, along their first direction."""
+    features = model.critic(data.toy("ring").sample(2000, seed=(0, 1))).numpy()
+    spread = np.linalg.svd(features - features.mean(0), compute_uv=False)
+    return spread[0] ** 2 / np.sum(spread**2)
+
+
+def opposite(model, batches=16, n=128):
+    """The share of pairs of batches whose best v point apart: gaps of means at more than 90 deg."""
+    ring = data.toy("ring")
+    gaps = [
+        np.mean(model.critic(ring.sample(n, seed=(1, s))), 0)
+        - np.mean(model.critic(model.sample(n, seed=1000 + s)), 0)
+        for s in range(batches)
+    ]
+    return np.mean((np.array(gaps) @ np.transpose(gaps))[np.triu_indices(batches, 1)] < 0)
 
 
 # Exercises

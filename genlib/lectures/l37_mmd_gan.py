@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import tensorflow as tf
+from scipy.spatial.distance import cdist
 
-from genlib import plots
+from genlib import data, experiments, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
-from genlib.gans import MMDGAN, MMDGANGP
+from genlib.gans import GMMN, MMDGAN, MMDGANGP
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
 
@@ -30,6 +32,133 @@ class MovableCopies(MMDGANGP):
     def __init__(self, generator, critic, reconstruction_weight=8.0, **options):
         super().__init__(generator, critic, reconstruction_weight=8.0, **options)
         self.reconstruction_weight = self.add_state("copies", reconstruction_weight)
+
+
+# The trainings: one seed of some on the page, several of each stored
+
+SHORT = {"steps": 400, "width": 128}  # networks and generator steps of the runs on digits
+GRID_STEPS = 300
+
+SETTINGS = {
+    "pixels": "pixels",
+    "longer": "pixels, 3 x the steps",
+    "frozen": "codes, frozen",
+    "learned": "codes, learned",
+    "alone": "grid, no copies",
+    "copies": "grid, copies",
+    "box": "box 0.01",
+    "no_term": "box 0.01, no one-sided term",
+}
+SCORES = (
+    *("read", "classes", "least"),  # on digits; "least": samples read as the rarest digit
+    *("modes", "distance", "within", "others"),  # on the grid: `grid_scores`
+    *("codes", "radius"),  # in a small box: `box_scores`
+)
+
+
+class WithoutXLA:
+    """Compiled code takes some 70 MB a model, and longer to make."""
+
+    def compile(self, *optimizers):
+        super().compile(*optimizers, jit_compile=False)
+
+
+class Pixels(WithoutXLA, GMMN):
+    """GMMN on the pixels."""
+
+
+class Learned(WithoutXLA, MMDGANGP):
+    """Binkowski's MMD GAN."""
+
+
+class Frozen(Learned):
+    """The same whose critic stays as it was drawn."""
+
+    def critic_loss(self, real, fake):
+        self.log("penalty", 0.0)
+        return 0.0 * tf.reduce_mean(self.critic(fake))
+
+
+class Copies(WithoutXLA, MovableCopies):
+    """A decoder that must copy, or not."""
+
+
+class Li(WithoutXLA, MovableMMDGAN):
+    """Li's MMD GAN."""
+
+
+def on_digits(setting, seed=0):
+    """The trial of a setting of the digits, as `experiments.on_digits` gives it."""
+    kind = {"frozen": Frozen, "learned": Learned}.get(setting, Pixels)
+    steps = SHORT["steps"] * (3 if setting == "longer" else 1)
+    return experiments.on_digits(kind, seed=seed, **SHORT | {"steps": steps})
+
+
+def on_grid(setting, seed=0):
+    """The model of "alone" or of "copies", trained on `grid_points`."""
+    nets = experiments.default_networks(Copies, (2,), width=64, seed=seed)
+    weight = 8.0 if setting == "copies" else 0.0
+    how = {"reconstruction_weight": weight, "critic_steps": 2, "seed": seed}
+    model = experiments.build(Copies, "grid", nets, GRID_STEPS, **how)
+    model.fit(grid_points(), batch_size=64, steps_per_epoch=GRID_STEPS, verbose=0)
+    return model
+
+
+def in_a_box(setting, seed=0):
+    """The model of "box" or of "no_term", trained on the ring for 150 steps."""
+    nets = experiments.default_networks("mmd_gan", (2,), seed=seed)
+    weight = 16.0 if setting == "box" else 0.0
+    how = {"clip": 0.01, "feasibility_weight": weight, "seed": seed}
+    model = experiments.build(Li, "ring", nets, 150, **how)
+    model.fit(data.toy("ring"), batch_size=64, steps_per_epoch=150, verbose=0)
+    return model
+
+
+def run(setting, seed):
+    """One stored run: `SCORES` by name, NaN for what this setting has not."""
+    if setting in ("alone", "copies"):
+        found = grid_scores(on_grid(setting, seed))
+    elif setting in ("box", "no_term"):
+        found = box_scores(in_a_box(setting, seed))
+    else:
+        score = on_digits(setting, seed).score
+        found = {"read": score.confident, "classes": score.classes, "least": min(score.counts)}
+    return {name: found.get(name, np.nan) for name in SCORES}
+
+
+def grid_points():
+    """1,500 points of the grid of 25 modes."""
+    return data.toy("grid").sample(1500, seed=(0, 3)).numpy()
+
+
+def grid_scores(model):
+    """Modes and distance of samples; how far apart codes lie, within a mode and of others.
+
+    "within" is the median distance of the codes of two real points of one mode; of pairs of two
+    modes a twentieth lies below "others".
+    """
+    points = grid_points()
+    centers = data.mode_centers(data.toy("grid"))
+    of_mode = np.linalg.norm(points[:, None] - centers, axis=-1).argmin(1)
+    codes = model.critic(points).numpy()
+    between, same = cdist(codes, codes), of_mode[:, None] == of_mode
+    modes, _, distance = experiments.score_points(model.sample(2500, seed=1).numpy(), "grid")
+    return {
+        "modes": modes,
+        "distance": distance,
+        "within": np.median(between[same]),
+        "others": np.quantile(between[~same], 0.05),
+    }
+
+
+def box_scores(model):
+    """The median distance of the codes of two real points; the median radius of samples."""
+    codes = model.encoder(data.toy("ring").sample(500, seed=(0, 1)).numpy())
+    made = model.sample(500, seed=4).numpy()
+    return {
+        "codes": float(kernels.median_heuristic(codes, codes)),
+        "radius": np.median(np.linalg.norm(made, axis=1)),
+    }
 
 
 # Explorer: learned_scale

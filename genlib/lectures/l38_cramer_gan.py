@@ -5,9 +5,10 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import ndtr
 
-from genlib import networks, plots
+from genlib import data, experiments, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import CramerGAN
+from genlib.gans.cramer_gan import norm
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
@@ -120,6 +121,71 @@ def mean_distance(mean, scale):
     """Return ``E |N(mean, scale^2)|``."""
     z = mean / scale
     return scale * (2 * normal(z) + z * (2 * ndtr(z) - 1))
+
+
+# The trainings on the ring: one seed of some on the page, five seeds of each stored
+
+STEPS = 1400  # of the generator
+
+SETTINGS = {
+    "energy": "penalty 0.1, energy form",
+    "paper": "penalty 10, energy form",
+    "surrogate": "penalty 0.1, surrogate",
+}
+
+
+class Cramer(CramerGAN):
+    """Cramer GAN without XLA: compiled code takes some 70 MB a model, and longer to make."""
+
+    def compile(self, *optimizers):
+        super().compile(*optimizers, jit_compile=False)
+
+
+class OnSurrogate(Cramer):
+    """Its generator goes down the gap that the critic climbs: a mistake."""
+
+    def generator_loss(self, real, fake):
+        """``E f(x) - E f(g1)`` with the codes' second batch ``g2`` in f."""
+        second = self.generate(tf.shape(fake)[0])
+        x, g1, g2 = (self.critic(batch, training=True) for batch in (real, fake, second))
+        return surrogate_gap(x, g1, g2)
+
+
+def surrogate_gap(x, g1, g2):
+    """``E f(x) - E f(g1)``, ``f(t) = |h(t) - h(g2)| - |h(t)|``, of three batches of codes."""
+    return tf.reduce_mean(norm(x - g2) - norm(x) - norm(g1 - g2) + norm(g1))
+
+
+def train(setting, seed=0, **film):
+    """One of `SETTINGS` trained on the ring, as `experiments.on_toy` gives it."""
+    kind = OnSurrogate if setting == "surrogate" else Cramer
+    options = {"penalty_weight": 10.0} if setting == "paper" else {}
+    return experiments.on_toy(kind, seed=seed, steps=STEPS, **options, **film)
+
+
+def run(setting, seed):
+    """One stored run: what its samples score, and `lengths`."""
+    trial = train(setting, seed)
+    found = {"modes": trial.modes, "quality": trial.high_quality, "distance": trial.distance}
+    return found | lengths(trial.model)
+
+
+def lengths(model):
+    """The mean length of the codes on the modes, between them, in the middle and outside."""
+    places = {
+        "real": data.toy("ring").sample(400, seed=(0, 1)).numpy(),
+        "between": _around(0.5, 1),
+        "middle": _around(0, 0),
+        "outside": _around(0, 2),
+    }
+    return {place: float(tf.reduce_mean(norm(model.critic(x)))) for place, x in places.items()}
+
+
+def _around(turn, radius):
+    """400 points near eight places on a circle; turn 0 is a mode, turn 1/2 half-way to the next."""
+    angle = np.repeat(2 * np.pi / 8 * (np.arange(8) + turn), 50)
+    noise = np.random.default_rng(0).normal(0, 0.05, (400, 2))
+    return np.float32(radius * np.stack([np.cos(angle), np.sin(angle)], 1) + noise)
 
 
 # Exercises
