@@ -1,11 +1,12 @@
 """Lecture 40: energy-based GAN."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import data, experiments, plots
+from genlib import data, experiments, metrics, plots
 from genlib.check import Choice, Function, Number, exercise
-from genlib.gans import EBGAN
+from genlib.gans import EBGAN, GAN
 from genlib.gans.ebgan import pull_away
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
@@ -118,15 +119,82 @@ def energy(x):
     return np.min(np.abs(np.asarray(x)[..., None] - np.array(MODES)), -1)
 
 
-# Over seeds
+# The trainings: one seed of some on the page, several of each stored
+
+SETTINGS = {
+    "gan": "GAN, momentum 0.9",
+    "ebgan": "EBGAN, momentum 0.9",
+    "off": "the same, no pull-away",
+    "0.3": "margin 0.3",
+    "10": "margin 10",
+    "0.0001": "margin 0.0001",
+    "plain": "nine modes, plain",
+    "r1": "nine modes, R1 on the energy",
+}
+SCORES = (
+    *("modes", "quality", "distance", "width"),
+    *("all", "one_mode"),  # the pull-away term of all samples, of one real mode alone
+    *("real", "generated", "lifted"),  # mean energies; the share of samples below the margin
+)
 
 
-class MovableMargin(EBGAN):
-    """EBGAN whose margin is a variable: one compiled graph serves every margin."""
+def train(setting, seed=0):
+    """The model of one of `SETTINGS`, trained; without XLA, which takes longer to compile."""
+    kind = GAN if setting == "gan" else EBGAN
+    nets = experiments.default_networks("gan" if kind is GAN else "ebgan", (2,), seed=seed)
+    if setting in ("plain", "r1"):
+        points, steps, r1 = data.toy("grid", side=3), 1500, float(setting == "r1")
+        options = {"margin": 3.0, "r1": r1}
+        model = experiments.build("ebgan", "grid", nets, steps, seed=seed, **options)
+    else:
+        points, momentum, options = ring_points(), 0.9, {"margin": 0.3}
+        steps = 800
+        if setting == "gan":
+            options = {}
+        elif setting == "off":
+            options["pull_away_weight"] = 0.0
+        elif setting != "ebgan":
+            steps, momentum, options = 600, 0.5, {"margin": float(setting)}
+        model = kind(*nets, seed=seed, **options)
+        model.compile(*(keras.optimizers.Adam(1e-3, beta_1=momentum) for _ in range(2)))
+    model.jit_compile = False
+    model.fit(points, batch_size=128, steps_per_epoch=steps, verbose=0)
+    return model
 
-    def __init__(self, generator, critic, margin=10.0, **options):
-        super().__init__(generator, critic, margin, **options)
-        self.margin = self.add_state("margin", margin)
+
+def run(setting, seed):
+    """One stored run: `SCORES` by name, NaN for what this setting has not."""
+    model = train(setting, seed)
+    found = grid_scores(model) if setting in ("plain", "r1") else ring_scores(model)
+    if setting not in ("gan", "plain", "r1"):
+        found |= energy_scores(model)
+    return {name: found.get(name, np.nan) for name in SCORES}
+
+
+def ring_points():
+    """4,000 points of the ring."""
+    return data.toy("ring").sample(4000, seed=(0, 1)).numpy()
+
+
+def energy_scores(model):
+    """The pull-away terms, energies and share of samples still lifted of an EBGAN on the ring."""
+    points, first = ring_points(), data.mode_centers(data.toy("ring"))[0]
+    encode, mode = model.critic.get_layer("encoder"), np.linalg.norm(points - first, axis=1) < 0.3
+    on_made = model.energy(model.sample(2000, seed=3)).numpy()
+    return {
+        "all": float(pull_away(encode(model.sample(500, seed=3)))),
+        "one_mode": float(pull_away(encode(points[mode]))),
+        "real": float(tf.reduce_mean(model.energy(points))),
+        "generated": float(on_made.mean()),
+        "lifted": float(np.mean(on_made < model.margin)),
+    }
+
+
+def grid_scores(model):
+    """2,500 samples of a model trained on nine modes of a grid, and what they score, by name."""
+    made = model.sample(2500, seed=1).numpy()
+    cover = metrics.mode_coverage(made, data.mode_centers(data.toy("grid", side=3)), 0.15)
+    return {"made": made, "modes": cover.modes, "quality": cover.high_quality}
 
 
 def ring_scores(model):
@@ -138,18 +206,13 @@ def ring_scores(model):
     return {"made": made, "width": experiments.mode_width(made, "ring"), **dict(found)}
 
 
-def seed_row(found, alt):
-    """Show a panel for each of some `ring_scores`: the samples over the ring's modes."""
-    centers, edge = data.mode_centers(data.toy("ring")), 2.2
-    fig, axes = plots.figure(1, len(found), size=(2 * len(found), 2.6))
-    for seed, (ax, score) in enumerate(zip(axes, found, strict=True)):
-        plots.samples(ax, np.clip(score["made"][:600], -edge, edge), "generated", size=4)
-        ax.plot(*centers.T, "o", color=COLORS["real"], markersize=5)
-        title = f"seed {seed}: {score['modes']} of 8"
-        ax.set(title=title, xlim=(-edge, edge), ylim=(-edge, edge))
-    plots.label(axes[0], -2.1, 1.75, "real modes", "real", ha="left")
-    plots.label(axes[0], -2.1, -2.1, "generated", "generated", ha="left")
-    plots.show(fig, alt)
+def on_the_ring(ax, made, title, edge=2.2):
+    """Draw samples ``(n, 2)`` over the ring's modes."""
+    plots.samples(ax, np.clip(made[:1000], -edge, edge), "generated", size=4)
+    ax.plot(*data.mode_centers(data.toy("ring")).T, "o", color=COLORS["real"], markersize=5)
+    ax.set(title=title, aspect="equal", xlim=(-edge, edge), ylim=(-edge, edge))
+    plots.label(ax, -2.1, 1.75, "real modes", "real", ha="left")
+    plots.label(ax, -2.1, -2.1, "generated", "generated", ha="left")
 
 
 # The game in a box

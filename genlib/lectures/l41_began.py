@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import experiments
+from genlib import data, experiments, metrics
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import gaussian
-from genlib.gans import BEGAN
+from genlib.gans import BEGAN, EBGAN
+from genlib.lectures.l40_ebgan import ring_scores
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, key, panel
 
@@ -109,6 +110,85 @@ def kl_to_goal(model):
     away = float(gaussian.kl(bias, cov, np.zeros(2), goal))
     flat, wide = np.sqrt(np.linalg.eigvalsh(cov))
     return {"kl": away, "wide": wide, "flat": flat, "k": float(np.mean(model.step_losses["k"]))}
+
+
+# The trainings: one seed of some on the page, five seeds of each stored
+
+SETTINGS = {
+    "lost": "EBGAN, margin 0.0001",
+    "wide": "BEGAN, wide start",
+    "narrow": "BEGAN, narrow start",
+    "k0": "k held at 0",
+    "k1": "k held at 1",
+    "goal": "from the goal, gamma 1",
+    "goal_half": "from the goal, gamma 0.5",
+    "digits_wide": "digits, wide start",
+    "digits_narrow": "digits, narrow start",
+}
+SCORES = (
+    *("modes", "quality", "distance", "ratio", "M", "error", "spread"),  # on the ring
+    *("kl", "wide", "flat", "k"),  # from the goal: `kl_to_goal`
+    *("read", "classes"),  # on digits
+)
+
+
+def train(setting, seed=0, epochs=1, callbacks=None):
+    """The model of one of `SETTINGS`, trained; without XLA, which takes longer to compile."""
+    steps, points, start = 2000, data.toy("ring"), 1.0 if setting.endswith("narrow") else 6.0
+    if setting.startswith("goal"):
+        model = start_at_goal(0.5 if setting == "goal_half" else 1.0, seed)
+        steps, points = 400, goal_data()
+    elif setting == "lost":
+        nets = experiments.default_networks("ebgan", (2,), seed=seed)
+        model, steps = EBGAN(*nets, margin=0.0001, seed=seed), 800
+        model.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)))
+    elif setting.startswith("digits"):
+        steps, points = 800, data.images("digits")[0]
+        nets = experiments.default_networks("began", (8, 8, 1), 16, 256, code=4, seed=seed)
+        model = experiments.build("began", "digits", nets, steps, start, seed=seed)
+    else:
+        nets, held = experiments.default_networks("began", (2,), seed=seed), setting in ("k0", "k1")
+        fixed = {"k_rate": 0.0} if held else {}
+        model = experiments.build("began", "ring", nets, steps, start, seed=seed, **fixed)
+        if held:
+            model.k.assign(float(setting[1]))
+    model.jit_compile = False
+    model.fit(points, batch_size=128, steps_per_epoch=steps // epochs, epochs=epochs,
+              callbacks=callbacks, verbose=0)  # fmt: skip
+    return model
+
+
+def run(setting, seed):
+    """One stored run: `SCORES` by name, NaN for what this setting has not."""
+    model, found = train(setting, seed), dict.fromkeys(SCORES, np.nan)
+    if setting.startswith("goal"):
+        found |= kl_to_goal(model)
+    elif setting.startswith("digits"):
+        read = metrics.class_scores(model.sample(1000, seed=1).numpy())
+        found |= {"read": read.confident, "classes": read.classes}
+    else:
+        found |= ring_scores(model) if setting == "lost" else balance(model)
+    return {name: found[name] for name in SCORES}
+
+
+def balance(model):
+    """`ring_scores`; the errors' ratio, M and spread at the end; and the error of each real point.
+
+    The ratio is the mean generated error over the mean real one, in the last 200 steps.
+    """
+    logs = {name: np.asarray(values) for name, values in model.step_losses.items()}
+    on_fake, k = logs["generator_loss"], logs["k"]
+    on_real = logs["critic_loss"][1:] + k[:-1] * on_fake[1:]  # its k is of the step before
+    points = data.toy("ring").sample(2000, seed=(0, 1))
+    errors = tf.reduce_mean(tf.abs(model.critic(points) - points), 1).numpy()
+    found = ring_scores(model)
+    return found | {
+        "ratio": on_fake[-200:].mean() / on_real[-200:].mean(),
+        "M": float(np.mean(logs["convergence"][-300:])),
+        "errors": errors,
+        "error": float(errors.mean()),
+        "spread": float(found["made"][:1000].std(0).max()),
+    }
 
 
 # Exercises

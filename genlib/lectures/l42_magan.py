@@ -1,11 +1,14 @@
 """Lecture 42: margin adaptation GAN."""
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from genlib import experiments
+from genlib import data, experiments
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import MAGAN
 from genlib.gans.magan import margin_moves
+from genlib.lectures.l40_ebgan import ring_scores
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, key, panel
 
@@ -88,6 +91,94 @@ def path(real, fake, start=START):
         last = now_fake
         seen.append(margin)
     return np.array(seen)
+
+
+# The trainings: one seed of some on the page, several of each stored
+
+STEPS, EPOCH = 1200, 100  # of the generator on the ring; steps after which a margin may move
+
+SETTINGS = {
+    "tiny_fixed": "0.0001, fixed",
+    "moves": "0.5, moves",
+    "fixed": "0.5, fixed",
+    "tiny_moves": "0.0001, may move",
+    "rule": "digits, the paper's rule",
+    "slow": "digits, a slower margin",
+}
+SCORES = (
+    *("modes", "quality", "distance"),  # on the ring
+    *("margin", "real", "generated"),  # at the end, and mean energies
+    *("read", "classes", "variety", "below"),  # on digits
+)
+
+
+class Steps(keras.callbacks.Callback):
+    """Keeps the losses of every step, over the epochs of ``fit``: ``logs``, arrays by name."""
+
+    def on_train_begin(self, logs=None):
+        self.logs = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        for name, values in self.model.step_losses.items():
+            self.logs[name] = np.append(self.logs.get(name, []), values)
+
+
+def train(setting, seed=0, epochs=1, callbacks=()):
+    """The model of one of the settings of the ring, and the losses of its steps.
+
+    A margin that is fixed has an epoch so long that it never comes to move.
+    """
+    nets = experiments.default_networks("magan", (2,), seed=seed)
+    options = {
+        "margin": 0.0001 if setting.startswith("tiny") else 0.5,
+        "epoch_steps": EPOCH if setting.endswith("moves") else 100 * STEPS,
+    }
+    model = experiments.build("magan", "ring", nets, STEPS, seed=seed, **options)
+    model.jit_compile, steps = False, Steps()  # to compile for XLA takes longer than it saves here
+    model.fit(data.toy("ring"), batch_size=128, steps_per_epoch=STEPS // epochs, epochs=epochs,
+              callbacks=[steps, *callbacks], verbose=0)  # fmt: skip
+    return model, steps.logs
+
+
+def on_digits(setting, seed=0):
+    """The trial of "rule", the paper's start and epochs of 100 steps, or of "slow", the preset."""
+    options = {"margin": None, "epoch_steps": EPOCH} if setting == "rule" else {}
+    return experiments.on_digits("magan", seed=seed, **options)
+
+
+def run(setting, seed):
+    """One stored run: `SCORES` by name, NaN for what this setting has not."""
+    if setting in ("rule", "slow"):
+        found = digit_scores(on_digits(setting, seed))
+    else:
+        model, logs = train(setting, seed)
+        found = ring_scores(model) | at_the_end(logs)
+    return {name: found.get(name, np.nan) for name in SCORES}
+
+
+def at_the_end(logs):
+    """The margin of the last step, and the mean energies of the last epoch."""
+    real, fake = (logs[f"{name}_energy"][-EPOCH:].mean() for name in ("real", "fake"))
+    return {"margin": float(logs["margin"][-1]), "real": real, "generated": fake}
+
+
+def digit_scores(trial):
+    """What a trial on digits scores, its margin and energies, and two measures of its variety.
+
+    "variety" is the mean deviation of a pixel over that of real digits, "below" the share of
+    samples whose energy is below the margin.
+    """
+    model, made, (digits, _) = trial.model, trial.model.sample(500, seed=2), data.images("digits")
+    energy, margin = model.energy(made), float(model.margin.value)
+    return {
+        "read": trial.score.confident,
+        "classes": trial.score.classes,
+        "margin": margin,
+        "real": float(tf.reduce_mean(model.energy(digits))),
+        "generated": float(tf.reduce_mean(energy)),
+        "variety": made.numpy().std(axis=0).mean() / digits.std(0).mean(),
+        "below": float(tf.reduce_mean(tf.cast(energy < margin, tf.float32))),
+    }
 
 
 # Exercises
