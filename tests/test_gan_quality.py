@@ -19,9 +19,10 @@ def test_each_variant_finds_the_ring_as_its_stored_runs_do(name):
     """More than a generator that draws an even circle, and has found none of the modes."""
     preset = {"data": "ring", "settings": "preset", "variant": name}.items()
     rows = [row for row in experiments.stored() if preset <= row.items()]
-    trial = experiments.on_toy(name, seed=0, steps=int(rows[0]["steps"]))
+    steps = int(rows[0]["steps"]) if rows else None  # one that no run is stored of: the preset's
+    trial = experiments.on_toy(name, seed=0, steps=steps)
     assert trial.modes == 8
     assert trial.high_quality > experiments.circle().high_quality > 0.7
-    for score, slack in SLACK.items():
+    for score, slack in SLACK.items() if rows else ():
         found = [row["quality" if score == "high_quality" else score] for row in rows]
         assert min(found) - slack < getattr(trial, score) < max(found) + slack, score

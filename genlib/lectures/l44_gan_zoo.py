@@ -9,7 +9,6 @@ from scipy.stats import norm
 
 from genlib import experiments, plots, validate
 from genlib.check import Function, Number, exercise
-from genlib.gans import REGISTRY
 from genlib.lectures import scoreboard
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
@@ -23,7 +22,7 @@ DATA |= {"digits": "digits, 8x8"}
 
 #: Scores, what is read off a stored run for each, and whether less is better.
 SCORES = {"JSD": ("jsd", True), "quality": ("quality", False)}
-VARIANTS = tuple(REGISTRY)
+VARIANTS = tuple(variant for taught in scoreboard.TAUGHT.values() for variant in taught)
 NAMES = {variant: scoreboard.name_of(variant) for variant in VARIANTS}
 
 
