@@ -1,6 +1,8 @@
 """The live lab without a browser: its engine, and the widget that plays it."""
 
 import asyncio
+import concurrent.futures
+import functools
 
 import numpy as np
 import pytest
@@ -254,6 +256,17 @@ def test_the_best_critics_contour_is_right_where_p_is_q():
 # The widget
 
 
+def in_a_thread(test):
+    """Run a test where no event loop runs: Playwright, once started, has one in the main thread."""
+
+    @functools.wraps(test)
+    def run(*args, **options):
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pool.submit(test, *args, **options).result()
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def bench():
     made = open_lab(**SMALL)
@@ -261,6 +274,7 @@ def bench():
     made.close()
 
 
+@in_a_thread
 def test_it_plays_on_the_running_loop_and_hears_controls_meanwhile(bench):
     async def play():
         bench.play()
@@ -283,6 +297,7 @@ def test_it_plays_on_the_running_loop_and_hears_controls_meanwhile(bench):
     assert bench.status == "paused" and bench.buttons["play"].description == "Play"
 
 
+@in_a_thread
 def test_it_needs_a_loop_to_play_and_none_to_step(bench):
     with pytest.raises(RuntimeError, match="event loop"):
         bench.play()
@@ -341,6 +356,7 @@ def test_it_is_stored_with_a_picture_and_words(bench):
     assert "JSD" in metadata["image/png"]["alt"]
 
 
+@in_a_thread
 def test_closed_it_stops_and_says_so():
     async def play():
         made = open_lab(**SMALL)

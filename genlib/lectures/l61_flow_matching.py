@@ -112,7 +112,7 @@ class CarriedPoints(Scene):
     size = (10.0, 3.9)
     reveals = (
         ({"time": 0.5}, {"time": 1.0}),
-        ({"steps": 64, "time": 0.3}, {"steps": 64, "time": 0.6}, {"steps": 64, "time": 1.0}),
+        ({"time": 0.3}, {}, {"time": 1.0}),
         ({"steps": 1, "time": 1.0}, {"steps": 2, "time": 1.0}, {"steps": 4, "time": 1.0}),
     )
 
