@@ -2,6 +2,7 @@
 
 import base64
 import gc
+import importlib
 import io
 import itertools
 import math
@@ -20,7 +21,7 @@ from PIL import Image
 
 import course
 import verify
-from genlib import plots
+from genlib import plots, widgets
 from genlib.lectures.l21_vae_images import LatentMap
 from genlib.widgets import SCENES, Explorer, Scene, TrainingView, choice, explore, live, slider
 from genlib.widgets import explorer as explorer_module
@@ -82,7 +83,8 @@ def test_the_browsers_few_have_every_kind_of_control():
     from test_browser import KINDS  # late: it needs Playwright's helpers alone
 
     def kinds(name):
-        return {type(control) for control in explore(name).controls.values()}
+        importlib.import_module(SCENES[name])
+        return {type(control) for control in widgets._kinds[name]().controls().values()}
 
     assert set().union(*map(kinds, KINDS)) == set().union(*map(kinds, SCENES))
 
@@ -142,7 +144,8 @@ def test_same_controls_same_bytes(explorer):
 
 def test_blitted_picture_is_the_whole_picture(explorer):
     """An artist that moves, but stands in the still part, would leave its old place behind."""
-    for values in list(grid(explorer, 3))[:: max(1, len(list(grid(explorer, 3))) // 12)]:
+    points = list(grid(explorer, 3))
+    for values in points[:: max(1, len(points) // 6)]:
         explorer.set(**values)
         blitted = explorer.png
         explorer.redraw()
@@ -183,7 +186,8 @@ def on_a_step(control, value):
 
 
 def test_settings_round_trip(explorer):
-    for values in list(grid(explorer, 3))[:20]:
+    points = list(grid(explorer, 3))
+    for values in points[:: max(1, len(points) // 8)]:
         explorer.set(**values)
         line, png = explorer.settings, explorer.png
         explorer.reset()
