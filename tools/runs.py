@@ -33,10 +33,15 @@ def store(slug, setting, seed, run):
     scores = run(setting, seed)
     row = {"setting": setting, "seed": seed} | {k: f"{v:.5g}" for k, v in scores.items()}
     row["seconds"] = f"{time.process_time() - start:.1f}"
+    append(file, row, f"Made by `python tools/runs.py {slug[:2]}`; seconds are of CPU.")
+
+
+def append(file, row, note):
+    """Append a row to a table and print it; a new table begins with ``note`` and the names."""
     head = not file.exists()
     with file.open("a", encoding="utf-8", newline="") as out:
         if head:
-            out.write(f"# Made by `python tools/runs.py {slug[:2]}`; seconds are of CPU.\n")
+            out.write(f"# {note}\n")
         writer = csv.DictWriter(out, row, lineterminator="\n")
         if head:
             writer.writeheader()

@@ -9,7 +9,6 @@ settings of ``[digits16]`` in ``presets.toml``. The first ten samples of seed 0,
 """
 
 import argparse
-import csv
 import os
 import time
 
@@ -24,6 +23,7 @@ import numpy as np
 from genlib import data, experiments
 from genlib.gans import REGISTRY
 from genlib.lectures import l30_gan, strips
+from runs import append
 
 OURS = 20_000  # steps
 
@@ -59,19 +59,12 @@ def store(variant, seed, pictures, seconds, strip=10):
     read, classes, width = strips.scores(pictures)
     row = {"variant": variant, "seed": seed, "read": read, "classes": classes}
     row |= {"width": f"{width:.3f}", "seconds": f"{seconds:.1f}"}
-    head = not strips.SCORES.exists()
-    with strips.SCORES.open("a", encoding="utf-8", newline="") as out:
-        if head:
-            out.write(f"# tools/strips.py; {strips.SAMPLES_SEEN:,} samples each; seconds of CPU.\n")
-        writer = csv.DictWriter(out, row, lineterminator="\n")
-        if head:
-            writer.writeheader()
-        writer.writerow(row)
+    note = f"tools/strips.py; {strips.SAMPLES_SEEN:,} samples each; seconds of CPU."
+    append(strips.SCORES, row, note)
     if seed == 0:
         kept = dict(strips.pictures()) if strips.PICTURES.exists() else {}
         kept[variant] = np.uint8(np.round(255 * np.clip(pictures[:strip, ..., 0], 0, 1)))
         np.savez_compressed(strips.PICTURES, **kept)
-    print(*(f"{k}={v}" for k, v in row.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import tensorflow as tf
 from genlib import data, experiments, plots
 from genlib.check import Function, Number, exercise
 from genlib.gans.mcgan import McGAN, dual_norm
+from genlib.lectures.l31_wgan import SmallEpsilon
 from genlib.lectures.maths import normal
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
@@ -139,19 +140,14 @@ OPTIONS = {
 }
 
 
-class SmallEpsilon(McGAN):
-    """McGAN whose optimizers add 1e-12, not Keras's 1e-7, to the size of a gradient."""
-
-    def compile(self, *optimizers, **how):
-        for optimizer in optimizers:
-            optimizer.epsilon = 1e-12
-        super().compile(*optimizers, **how)
+class SmallEpsilonMcGAN(SmallEpsilon, McGAN):
+    pass
 
 
 def train(setting, seed=0, **film):
     """One of `SETTINGS` trained on the ring, as `experiments.on_toy` gives it."""
     steps = STEPS * 3 // 2 if setting == "covariance" else STEPS
-    kind = SmallEpsilon if setting == "epsilon" else McGAN
+    kind = SmallEpsilonMcGAN if setting == "epsilon" else McGAN
     return experiments.on_toy(kind, seed=seed, steps=steps, **OPTIONS.get(setting, {}), **film)
 
 
