@@ -572,10 +572,9 @@ class Run:
     def _held(self) -> Engine:
         """The engine, with this run's state and settings in it."""
         engine = _engine(self.settings)
-        if engine.holder != (id(self), id(self.frame)):
+        if engine.holder is not self.frame:  # the frame itself: an id is used again once it died
             engine.write(self.frame.state)
-            engine.holder = id(self), id(self.frame)
-            engine.turned = None
+            engine.holder, engine.turned = self.frame, None
         if engine.turned is not self.settings:  # settings are replaced, never changed in place
             engine.turn(self.settings)
             engine.turned = self.settings
@@ -606,7 +605,7 @@ class Run:
             self.frames.append(Frame(self.step + steps, state, self.settings, means))
             self._thin()
             self.at = len(self.frames) - 1
-            engine.holder = id(self), id(self.frame)
+            engine.holder = self.frame
         return True
 
     def _thin(self):

@@ -103,6 +103,22 @@ def _fits(one, other):
     return shapes[0] == shapes[1]
 
 
+def test_a_dead_frame_is_never_taken_for_the_one_at_its_address():
+    made = lab.Run(**SMALL)
+    made.advance(1)
+    first, second = made.frames
+    for _ in range(20):
+        made.frames, made.at = [first], 0
+        made.advance(2)
+        address = id(made.frame)
+        made.frames, made.at, others = [first], 0, []  # the frame that the model held is gone
+        while len(others) < 300 and id(made.frame) != address:
+            others.append(first._replace())
+            made.frames = others[-1:]
+        made.advance(1)
+        assert same(made.frame.state, second.state)
+
+
 def test_own_settings_move_in_mid_run():
     made = lab.Run(variant="wgan_gp", width=8)
     made.advance(1)

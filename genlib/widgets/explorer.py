@@ -322,7 +322,8 @@ def _options(control) -> dict | None:
 
 def _bounds(control) -> tuple[float, float]:
     if hasattr(control, "base"):  # a logarithmic slider's bounds are exponents
-        return control.base**control.min, control.base**control.max
+        low, high = control.base**control.min, control.base**control.max
+        return min(low, _tidy(low)), max(high, _tidy(high))
     return control.min, control.max
 
 
