@@ -463,7 +463,7 @@ def test_distances_far_apart_are_those_of_differences(d, gap, dtype):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("d", [2, 6, 64])
+@pytest.mark.parametrize("d", [2, 64])  # by differences, and by products
 def test_float32_gradients_far_apart_are_float64s(d, name):
     def gradients(x, y):
         with tf.GradientTape() as tape:

@@ -255,12 +255,12 @@ GAPS = {
 
 @pytest.mark.parametrize("name", GAPS)
 def test_gap_to_the_true_entropy(name, compiled):
+    """Lecture 23 trains seeds 0 and 1, and twice as long."""
     p = data.toy(name)
     x = p.sample(10_000, seed=(0, 1))
-    for seed in range(3):
-        for variable, value in zip(compiled.state, flow_of_seed(seed).state, strict=True):
-            variable.assign(value)
-        compiled.fit(p, batch_size=256, steps_per_epoch=400, verbose=0)
-        difference = (p.log_prob(x) - compiled.log_prob(x)).numpy()
-        error = difference.std() / np.sqrt(len(difference))
-        assert -5 * error < difference.mean() < GAPS[name]
+    for variable, value in zip(compiled.state, flow_of_seed(2).state, strict=True):
+        variable.assign(value)
+    compiled.fit(p, batch_size=256, steps_per_epoch=400, verbose=0)
+    difference = (p.log_prob(x) - compiled.log_prob(x)).numpy()
+    error = difference.std() / np.sqrt(len(difference))
+    assert -5 * error < difference.mean() < GAPS[name]
