@@ -2,8 +2,9 @@
 
 ``tools/colab-py313.txt`` lists what Colab ships. The check makes an environment with Python 3.13
 (``PYTHON313`` names one) that holds Colab's versions of all that genlib's needs touch; asks pip
-what `pip install .` would do there; does it; then runs the explorers' tests and the lectures that
-live by them with Colab's ipywidgets, ipykernel and IPython. It takes some minutes.
+what `pip install .` would do there; does it; then runs the tests of the explorers, the live lab
+and its canvas and the lectures that live by them with Colab's ipywidgets, ipykernel and IPython.
+It takes about a quarter of an hour.
 """
 
 import glob
@@ -18,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COLAB = ROOT / "tools" / "colab-py313.txt"
-LECTURES = ("10_kl", "11_jsd", "12_wasserstein")
+LECTURES = ("10_kl", "11_jsd", "12_wasserstein", "43_gan_lab")
+TESTS = ("tests/test_canvas.py", "tests/test_lab.py", "tests/test_widgets.py")
 # What the tests and this check themselves import.
 FOR_TESTS = ("pytest", "pytest-timeout", "hypothesis", "nbclient", "nbformat")
 
@@ -56,9 +58,9 @@ def main() -> None:
         say("No package that Colab ships was changed.")
 
         shutil.rmtree(project / "genlib")  # from here on, the genlib that pip installed
-        say("The explorers' tests and the lectures, with Colab's packages:")
-        widgets = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
-        runs = {"tests/test_widgets.py": widgets} | {
+        say("The widgets' tests and the lectures, with Colab's packages:")
+        test = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
+        runs = dict.fromkeys(TESTS, test) | {
             f"notebooks/{slug}.ipynb": ["-c", EXECUTE] for slug in LECTURES
         }
         failed = []
