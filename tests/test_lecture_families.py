@@ -74,14 +74,14 @@ def test_a_family_has_nats_where_it_says_so():
 
 @pytest.mark.parametrize("pair", [("coverage", "precision"), ("nats", "read"), ("ms", "numbers")])
 def test_names_hide_neither_each_other_nor_leave_the_panel(pair):
-    box = np.array([660.0, 420.0])
+    box = np.array([716.0, 466.0])
     dots = {
         name: lecture.to_share(pair, np.array([lecture.values(c, name).mean() for c in pair]))
         for name in lecture.FAMILIES
     }
     places = lecture.place_names(dots, box)
     assert places.keys() == {name for name, p in dots.items() if np.isfinite(p).all()}
-    half = {n: np.array([3.3 * len(lecture.FAMILIES[n].name), 6.5]) for n in places}
+    half = {n: np.array([3.8 * len(lecture.FAMILIES[n].name), 7.0]) for n in places}
     for name, place in places.items():
         assert (place * box - half[name] > -12).all() and (
             place * box + half[name] < box + 12
@@ -97,7 +97,7 @@ def test_the_sheets_are_the_stored_pictures():
     assert titles[1] == "pixels alone" and len([t for t in titles if t]) == 17
     shown = np.asarray(fig.axes[5].images[0].get_array())
     kept = runs.stored_pictures(lecture.SLUG)["memoriser"] / 16
-    np.testing.assert_allclose(shown, plots.sheet(kept[:12].reshape(-1, 8, 8), columns=6))
+    np.testing.assert_allclose(shown, plots.sheet(kept[:12].reshape(-1, 8, 8), columns=4))
 
 
 def test_the_order_of_a_column():
