@@ -311,7 +311,12 @@ def to_share(columns, values):
     return out
 
 
-def place_names(dots, box, letter=7.6, high=14.0):
+def width_of(name):
+    """About how many pixels a family's name takes."""
+    return sum(10 if c.isupper() else 7.8 for c in FAMILIES[name].name)
+
+
+def place_names(dots, box, high=14.0):
     """Where to write each family's name so that it hides no dot and no other name: its middle.
 
     ``dots``: name to place, as shares of a panel of ``box`` pixels; those that are not finite are
@@ -321,11 +326,11 @@ def place_names(dots, box, letter=7.6, high=14.0):
     taken = [np.array([*p - 5, *p + 5]) for p in at.values()]
     places = {}
     for name, p in sorted(at.items(), key=lambda item: -item[1][1]):
-        wide = letter * len(FAMILIES[name].name)
+        wide = width_of(name)
         best, least = None, np.inf
         for reach in (1, 2.2, 3.4):
             for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
-                middle = p + (dx * (wide / 2 + 9), dy * high * reach * (1 if dx else 1.1))
+                middle = p + (dx * (wide / 2 + 10), dy * high * reach * (1 if dx else 1.1))
                 half = np.array([wide / 2, high / 2])
                 low, top = middle - half, middle + half
                 boxes = np.array(taken)
