@@ -281,7 +281,10 @@ def draw_places(ax, across="coverage", up="precision"):
     ax.set(xlim=limits[0], ylim=limits[1], xlabel=COLUMNS[across].head, ylabel=COLUMNS[up].head)
     ax.figure.draw_without_rendering()  # so that the panel has its size
     box = ax.get_window_extent().size
-    centres = place_names({n: to_share((across, up), p.mean(0)) for n, p in marks.items()}, box)
+    shares = {name: to_share((across, up), points) for name, points in marks.items()}
+    centres = place_names(
+        {n: p.mean(0) for n, p in shares.items()}, box, np.vstack([*shares.values()])
+    )
     for name, (x, y) in centres.items():
         role = GROUPS[FAMILIES[name].group]
         plots.label(ax, x, y, FAMILIES[name].name, role, fontsize=9, va="center",
@@ -316,14 +319,15 @@ def width_of(name):
     return sum(10 if c.isupper() else 7.8 for c in FAMILIES[name].name)
 
 
-def place_names(dots, box, high=14.0):
+def place_names(dots, box, others=(), high=14.0):
     """Where to write each family's name so that it hides no dot and no other name: its middle.
 
     ``dots``: name to place, as shares of a panel of ``box`` pixels; those that are not finite are
-    left out. Each takes the first free place round its dot, or the least crowded.
+    left out. ``others``: more places to keep clear. Each takes the first free place round its dot,
+    or the least crowded.
     """
     at = {name: np.asarray(p) * box for name, p in dots.items() if np.isfinite(p).all()}
-    taken = [np.array([*p - 5, *p + 5]) for p in at.values()]
+    taken = [np.array([*p - 5, *p + 5]) for p in (*at.values(), *(place * box for place in others))]
     places = {}
     for name, p in sorted(at.items(), key=lambda item: -item[1][1]):
         wide = width_of(name)
