@@ -489,6 +489,7 @@ TRUTHS = {
     "53_pix2pix/3": Fraction(6, 10),
     "60_diffusion/1": 0.8 * math.sqrt(2),
     "61_flow_matching/1": 4,  # the variance of -2 or 2
+    "63_all_families/1": -40 - 64 * math.log(2 / 17),
 }
 
 

@@ -2,7 +2,8 @@
 
 ``python tools/runs.py 52 [--seeds 3] [--only SETTING ...]`` makes the runs that
 ``genlib/lectures/runs/52_*.csv`` lacks, a line each; stopped, it goes on where it was. After a
-change of the settings, delete the file, or its lines.
+change of the settings, delete the file, or its lines. What a run gives as "pictures", of 8 bits, is
+kept beside it, of seed 0, in an .npz file.
 """
 
 import argparse
@@ -31,6 +32,9 @@ def store(slug, setting, seed, run):
     """Append one run to the lecture's file."""
     start, file = time.process_time(), runs.path(slug)
     scores = run(setting, seed)
+    pictures = scores.pop("pictures", None)
+    if pictures is not None and seed == 0:
+        runs.keep_pictures(slug, setting, pictures)
     row = {"setting": setting, "seed": seed} | {k: f"{v:.5g}" for k, v in scores.items()}
     row["seconds"] = f"{time.process_time() - start:.1f}"
     append(file, row, f"Made by `python tools/runs.py {slug[:2]}`; seconds are of CPU.")

@@ -121,6 +121,13 @@ PLAN = (
     Lecture("Beyond", "60_diffusion", "Diffusion", 50, ("20_vae_elbo",)),
     Lecture("Beyond", "61_flow_matching", "Flow matching", 50, ("12_wasserstein", "23_real_nvp")),
     Lecture("Beyond", "62_modern_gan", "Modern GAN", 35, ("30_gan",)),
+    Lecture(
+        "Beyond",
+        "63_all_families",
+        "All families",
+        45,
+        ("45_judging_a_generator", "60_diffusion", "61_flow_matching"),
+    ),
 )
 
 SLUGS = tuple(lecture.slug for lecture in PLAN)

@@ -1,6 +1,8 @@
 """Lecture 45: judging a generator."""
 
 import functools
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -132,40 +134,62 @@ SETTINGS = {
 DRAWS = 4  # sets of as many pictures as are held out
 
 
+class Family(NamedTuple):
+    """One family, trained."""
+
+    sample: Callable  # (n, seed) -> pictures (n, 64) of 17 grey levels
+    nats: Callable  # pictures (m, 64) -> the mean of -log P of one, or a bound above it
+    model: object = None  # as the library has it
+
+
 def train(setting, seed=0):
     """Train one family; return ``(sample, nats)``.
 
     ``sample(n, seed)`` gives pictures ``(n, 64)`` of 17 grey levels; ``nats`` is the mean of
     -log P of a held-out picture, or a bound above it, and NaN where there is no density.
     """
-    x, held_out = digits()
-    rng = np.random.default_rng((seed, 45))
+    found = family(setting, seed)
+    return found.sample, found.nats(digits()[1])
+
+
+def family(setting, seed=0) -> Family:
+    """Train one family."""
+    x, rng = digits()[0], np.random.default_rng((seed, 45))
     if setting == "pixels":
         counts = np.stack([np.bincount(column, minlength=LEVELS) for column in level(x).T]) + 1.0
         share = counts / counts.sum(1, keepdims=True)
-        return (
+        return Family(
             lambda n, seed: pixel_draws(share, n, seed) / (LEVELS - 1),
-            -np.log(share[np.arange(PIXELS), level(held_out)]).sum(1).mean(),
+            lambda z: -np.log(share[np.arange(PIXELS), level(z)]).sum(1).mean(),
         )
     if setting == "memoriser":
-        return lambda n, seed: x[np.random.default_rng(seed).permutation(len(x))[:n]], np.inf
+        known = {tuple(row) for row in x}
+        return Family(
+            lambda n, seed: x[np.random.default_rng(seed).permutation(len(x))[:n]],
+            lambda z: np.log(len(x)) if known.issuperset(map(tuple, z)) else np.inf,
+        )
     if setting == "pixelcnn":
-        sample, log_prob = pixelcnn(seed)
-        return sample, -np.mean(log_prob(held_out))
+        model = pixelcnn_model(seed)
+        sample, log_prob = of_pixelcnn(model)
+        return Family(sample, lambda z: -np.mean(log_prob(z)), model)
     if setting == "real_nvp":
         model = RealNVP(PIXELS, layers=8, width=64, depth=1, levels=LEVELS, seed=seed)
         model.compile(keras.optimizers.Adam(2e-3))
         model.fit(x, batch_size=128, steps_per_epoch=600, verbose=0)
-        nats = density_nats(model, held_out, rng)
-        return lambda n, seed: shown(model.sample(n, seed=seed).numpy()), nats
+        return Family(
+            lambda n, seed: shown(model.sample(n, seed=seed).numpy()),
+            lambda z: density_nats(model, z, rng),
+            model,
+        )
     if setting in ("gan", "wgan_gp", "gmmn", "began"):
         model = experiments.on_digits(setting, seed=seed).model
         averaged = model.ema is not None
-        return (
+        return Family(
             lambda n, seed: shown(
                 model.sample(n, seed=seed, averaged=averaged).numpy().reshape(n, PIXELS)
             ),
-            np.nan,
+            lambda z: np.nan,
+            model,
         )
     cube = spread(x, rng)
     if setting == "mixture":
@@ -176,7 +200,11 @@ def train(setting, seed=0):
         model = KDE(best_bandwidth(cube, np.geomspace(0.05, 0.4, 10))).fit(cube)
     else:
         model = vae(seed)
-    return lambda n, seed: shown(drawn(model, setting, n, seed)), density_nats(model, held_out, rng)
+    return Family(
+        lambda n, seed: shown(drawn(model, setting, n, seed)),
+        lambda z: density_nats(model, z, rng),
+        model,
+    )
 
 
 @functools.cache
@@ -194,10 +222,18 @@ def vae(seed=0, latents=10):
 
 def pixelcnn(seed=0, steps=500):
     """Train a PixelCNN; return ``sample(n, seed)`` and ``log_prob(x)``, of pictures ``(n, 64)``."""
+    return of_pixelcnn(pixelcnn_model(seed, steps))
+
+
+def pixelcnn_model(seed=0, steps=500):
     model = PixelCNN((8, 8, 1), LEVELS, width=24, kernels=(5, 3, 3), seed=seed)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(5e-3, steps)))
     squares = digits()[0].reshape(-1, 8, 8, 1)
     model.fit(squares, batch_size=32, steps_per_epoch=steps, verbose=0)
+    return model
+
+
+def of_pixelcnn(model):
     return (
         lambda n, seed: model.sample(n, seed=seed).numpy().reshape(n, PIXELS),
         lambda x: model.log_prob(x.reshape(-1, 8, 8, 1)).numpy(),

@@ -42,6 +42,18 @@ def over_seeds(slug: str, setting: str, score: str) -> np.ndarray:
     return np.array([row[score] for row in stored(slug, setting)])
 
 
+def keep_pictures(slug: str, setting: str, pictures) -> None:
+    """Store a setting's ``pictures``, numbers from 0 to 255, beside a lecture's runs."""
+    kept = dict(stored_pictures(slug)) | {setting: np.uint8(pictures)}
+    np.savez_compressed(path(slug).with_suffix(".npz"), **kept)
+
+
+def stored_pictures(slug: str) -> dict[str, np.ndarray]:
+    """Return the pictures that runs of a lecture stored, setting by setting."""
+    file = path(slug).with_suffix(".npz")
+    return dict(np.load(file)) if file.exists() else {}
+
+
 def settings(slug: str) -> dict[str, str]:
     """Return the settings that a lecture's module runs, and what each is, in its order."""
     return importlib.import_module(f"genlib.lectures.l{slug}").SETTINGS
