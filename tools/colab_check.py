@@ -57,7 +57,12 @@ def main() -> None:
             raise SystemExit(f"FAILED: these changed: {changed}")
         say("No package that Colab ships was changed.")
 
-        shutil.rmtree(project / "genlib")  # from here on, the genlib that pip installed
+        # From here on, the genlib that pip installed; of the copy the tools read the plan alone,
+        # and a folder that is no package gives way to one that is.
+        plan = (project / "genlib" / "lectures" / "__init__.py").read_text()
+        shutil.rmtree(project / "genlib")
+        (project / "genlib" / "lectures").mkdir(parents=True)
+        (project / "genlib" / "lectures" / "__init__.py").write_text(plan)
         say("The widgets' tests and the lectures, with Colab's packages:")
         test = ["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]
         runs = dict.fromkeys(TESTS, test) | {
