@@ -9,7 +9,8 @@ from scipy.spatial.distance import cdist
 from genlib import data, experiments, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
-from genlib.gans import GMMN, MMDGAN, MMDGANGP
+from genlib.gans import GMMN, MMDGAN, MMDGANGP, penalties
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
 
@@ -335,4 +336,90 @@ def why_copy():
             "decoder.",
             "training is faster": "It costs time; it guards what the kernel can see.",
         },
+    )
+
+
+OWN_STEPS, OWN_PENALTY = 1000, 0.1  # of the exercise's training
+
+
+@exercise("37_mmd_gan/4")
+def own_losses():
+    """Write losses(kxx, kyy, kxy, slopes), and train with them."""
+    mean, total = tf.reduce_mean, tf.reduce_sum
+
+    def pairs(kernel):  # the mean over the pairs of two different samples
+        n = tf.cast(tf.shape(kernel)[0], tf.float32)
+        return (total(kernel) - tf.linalg.trace(kernel)) / (n * (n - 1))
+
+    def reference(kxx, kyy, kxy, slopes):
+        found = pairs(kxx) + pairs(kyy) - 2 * mean(kxy)
+        return OWN_PENALTY * mean((slopes - 1) ** 2) - found, found
+
+    def critic(found):
+        return lambda xx, yy, xy, s: OWN_PENALTY * mean((s - 1) ** 2) - found(xx, yy, xy)
+
+    def inputs(rng):
+        x, y = rng.normal(0, 1, (16, 2)), rng.normal(1, 1, (16, 2))
+        kernel = kernels.rational_quadratic((0.1, 1.0, 10.0))
+        grams = (kernel(*(tf.constant(z, tf.float32) for z in pair)) for pair in
+                 ((x, x), (y, y), (x, y)))  # fmt: skip
+        return *grams, rng.uniform(0, 2, 16)
+
+    def train(losses):
+        def both(model, real, fake):
+            codes = [model.critic(z, training=True) for z in (real, fake)]
+            alpha = model.random_uniform((tf.shape(real)[0], 1))
+            between = alpha * real + (1 - alpha) * fake
+            squares = penalties.squared_gradient_norms(lambda t: model.witness(t, *codes), between)
+            lengths = tf.sqrt(squares + penalties.SMOOTHING)
+            model.log("penalty", mean((lengths - 1) ** 2))
+            grams = (model.kernel(codes[i], codes[j]) for i, j in ((0, 0), (1, 1), (0, 1)))
+            return losses(*grams, lengths)
+
+        return beats_the_circle(MMDGANGP, both, OWN_STEPS)
+
+    def with_itself(xx, yy, xy):
+        return mean(xx) + mean(yy) - 2 * mean(xy)
+
+    return Losses(
+        reference,
+        inputs,
+        train,
+        right="the critic widens the MMD² of the codes and minds its slope; the generator closes "
+        "it.",
+        mistakes=[
+            ("critic", critic(with_itself), "leave out each sample's pair with itself."),
+            (
+                "generator",
+                lambda xx, yy, xy, s: with_itself(xx, yy, xy),
+                "leave out each sample's pair with itself.",
+            ),
+            (
+                "critic",
+                critic(lambda xx, yy, xy: pairs(xx) + pairs(yy) - mean(xy)),
+                "pairs of a real and a generated sample count twice.",
+            ),
+            (
+                "critic",
+                lambda xx, yy, xy, s: -reference(xx, yy, xy, s)[1],
+                "the penalty on the slopes is missing.",
+            ),
+            (
+                "critic",
+                lambda xx, yy, xy, s: (
+                    OWN_PENALTY * mean((s**2 - 1) ** 2) - reference(xx, yy, xy, s)[1]
+                ),
+                "the penalty is on the slope itself, not on its square.",
+            ),
+            (
+                "critic",
+                lambda xx, yy, xy, s: mean((s - 1) ** 2) - reference(xx, yy, xy, s)[1],
+                "weigh the penalty with 0.1.",
+            ),
+            (
+                "generator",
+                lambda xx, yy, xy, s: -reference(xx, yy, xy, s)[0],
+                "the penalty is the critic's alone.",
+            ),
+        ],
     )

@@ -6,10 +6,11 @@ import tensorflow as tf
 from scipy.special import ndtr
 
 from genlib import data, experiments, networks, plots
-from genlib.check import Choice, Function, Number, exercise
-from genlib.gans import CramerGAN
+from genlib.check import Choice, Number, exercise
+from genlib.gans import CramerGAN, penalties
 from genlib.gans.cramer_gan import norm
 from genlib.lectures.maths import normal
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, moving, panel, shade, words
@@ -215,46 +216,86 @@ def surrogate_by_hand():
     )
 
 
+OWN_STEPS = 700  # of the exercise's training
+
+
 @exercise("38_cramer_gan/2")
-def energy_form():
-    """Write generator_loss(hx, h1, h2) from codes."""
-
-    def reference(hx, h1, h2):
-        n, k = hx.shape
-        model = CramerGAN(networks.mlp(1, k, 4), _same(k))
-        model.generate = lambda _: tf.constant(h2, tf.float32)
-        return float(model.generator_loss(tf.constant(hx, tf.float32), tf.constant(h1, tf.float32)))
-
-    def inputs(rng):
-        k = int(rng.integers(2, 5))
-        return rng.normal(1, 1, (6, k)), rng.normal(size=(6, k)), rng.normal(size=(6, k))
+def own_losses():
+    """Write losses(hx, h1, h2) of codes, and train with them."""
+    mean = tf.reduce_mean
 
     def far(a, b):
-        return np.mean(np.linalg.norm(a - b, axis=1))
+        return mean(tf.norm(a - b, axis=1))
 
-    return Function(
+    def size(a):
+        return mean(tf.norm(a, axis=1))
+
+    def reference(hx, h1, h2):
+        gap = far(hx, h2) - size(hx) - far(h1, h2) + size(h1)
+        return -gap, far(hx, h1) + far(hx, h2) - far(h1, h2)
+
+    def inputs(rng):
+        return rng.normal(1, 1, (16, 3)), *rng.normal(size=(2, 16, 3))
+
+    def train(losses):
+        def both(model, real, fake):
+            hx, h1, h2 = (
+                model.critic(z, training=True) for z in (real, fake, model.generate_like(real))
+            )
+            critic, generator = losses(hx, h1, h2)
+
+            def f(t):
+                code = model.critic(t, training=True)
+                return norm(code - h2) - norm(code)
+
+            alpha = model.random_uniform(tf.shape(real)[:1])
+            penalty = penalties.gradient_penalty(f, real, fake, alpha)
+            model.log("penalty", penalty)
+            return critic + model.penalty_weight * penalty, generator
+
+        return beats_the_circle(CramerGAN, both, OWN_STEPS)
+
+    return Losses(
         reference,
         inputs,
-        tolerance=1e-4,
-        right="two pulls towards the data, one push apart.",
+        train,
+        right="two pulls towards the data and one push apart; the critic puts 0 in the place of a "
+        "second real batch.",
         mistakes=[
             (
+                "critic",
+                lambda hx, h1, h2: far(h1, h2) - far(hx, h2),
+                "f(t) = |t - h2| - |t|: the second length is missing.",
+            ),
+            (
+                "critic",
+                lambda hx, h1, h2: -reference(hx, h1, h2)[1],
+                "that is minus the generator's loss; the critic climbs E f(x) - E f(g1).",
+            ),
+            (
+                "generator",
                 lambda hx, h1, h2: far(hx, h1) + far(hx, h2),
-                "Without the last term all samples end in one place: push h1 and h2 apart.",
+                "without the last term all samples end in one place: push h1 and h2 apart.",
             ),
             (
+                "generator",
                 lambda hx, h1, h2: far(hx, h1) + far(hx, h2) + far(h1, h2),
-                "The distance between the two generated batches is taken away.",
+                "the distance between the two generated batches is taken away.",
             ),
             (
+                "generator",
                 lambda hx, h1, h2: sum(
-                    s * np.mean(np.sum((a - b) ** 2, 1))
+                    s * mean(tf.reduce_sum((a - b) ** 2, 1))
                     for s, a, b in ((1, hx, h1), (1, hx, h2), (-1, h1, h2))
                 ),
-                "Take distances, not their squares: squares see only the means.",
+                "take distances, not their squares: squares see only the means.",
+            ),
+            (
+                "generator",
+                lambda hx, h1, h2: -reference(hx, h1, h2)[0],
+                "that is the critic's surrogate; the generator goes down the energy form.",
             ),
         ],
-        calls=4,
     )
 
 
