@@ -9,7 +9,8 @@ from genlib.check import Function, Number, exercise
 from genlib.gans.mcgan import McGAN, dual_norm
 from genlib.lectures.l31_wgan import SmallEpsilon
 from genlib.lectures.maths import normal
-from genlib.lectures.write_on_arrays import SEEDS, Losses, in_training
+from genlib.lectures.write_a_loss import SEEDS
+from genlib.lectures.write_on_arrays import Losses, in_training
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, dot, moving, panel

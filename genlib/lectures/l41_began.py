@@ -264,7 +264,7 @@ def what_m_says():
     )
 
 
-OWN_STEPS = 1500  # of the exercise's training
+OWN_STEPS = 1000  # of the exercise's training
 
 
 @exercise("41_began/4")

@@ -277,7 +277,7 @@ def wide_code():
     )
 
 
-OWN_STEPS = 1200  # of the exercise's training
+OWN_STEPS = 800  # of the exercise's training
 
 
 @exercise("42_magan/4")
