@@ -97,7 +97,6 @@ def path(real, fake, start=START):
 # The trainings: one seed of some on the page, several of each stored
 
 STEPS, EPOCH = 1200, 100  # of the generator on the ring; steps after which a margin may move
-DIGIT_STEPS = 2000  # of the generator on digits
 
 SETTINGS = {
     "tiny_fixed": "0.0001, fixed",
@@ -145,7 +144,7 @@ def train(setting, seed=0, epochs=1, callbacks=()):
 def on_digits(setting, seed=0):
     """The trial of "rule", the paper's start and epochs of 100 steps, or of "slow", the preset."""
     options = {"margin": None, "epoch_steps": EPOCH} if setting == "rule" else {}
-    return experiments.on_digits("magan", seed=seed, steps=DIGIT_STEPS, **options)
+    return experiments.on_digits("magan", seed=seed, **options)
 
 
 def run(setting, seed):
