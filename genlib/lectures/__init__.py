@@ -95,7 +95,7 @@ PLAN = (
     Lecture("GANs", "32_wgan_gp", "WGAN-GP", 45, ("31_wgan", "12_wasserstein")),
     Lecture("GANs", "33_lsgan", "LSGAN", 50, ("30_gan",)),
     Lecture("GANs", "34_rwgan", "RWGAN", 55, ("31_wgan", "12_wasserstein")),
-    Lecture("GANs", "35_mcgan", "McGAN", 50, ("31_wgan", "13_integral_probability_metrics")),
+    Lecture("GANs", "35_mcgan", "McGAN", 55, ("31_wgan", "13_integral_probability_metrics")),
     Lecture("GANs", "36_gmmn", "GMMN", 45, ("30_gan", "15_kernel_methods")),
     Lecture("GANs", "37_mmd_gan", "MMD GAN", 50, ("36_gmmn", "15_kernel_methods")),
     Lecture(
@@ -108,9 +108,9 @@ PLAN = (
     Lecture(
         "GANs", "39_fisher_gan", "Fisher GAN", 50, ("30_gan", "13_integral_probability_metrics")
     ),
-    Lecture("GANs", "40_ebgan", "EBGAN", 45, ("30_gan", "14_choosing_a_divergence")),
+    Lecture("GANs", "40_ebgan", "EBGAN", 50, ("30_gan", "14_choosing_a_divergence")),
     Lecture("GANs", "41_began", "BEGAN", 45, ("30_gan", "40_ebgan")),
-    Lecture("GANs", "42_magan", "MAGAN", 40, ("40_ebgan",)),
+    Lecture("GANs", "42_magan", "MAGAN", 45, ("40_ebgan",)),
     Lecture("GANs", "43_gan_lab", "The lab", 35, ("30_gan",)),
     Lecture("GANs", "44_gan_zoo", "The zoo", 40, ("30_gan",)),
     Lecture("GANs", "45_judging_a_generator", "Judging one", 45, ("30_gan", "15_kernel_methods")),

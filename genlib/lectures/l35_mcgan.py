@@ -1,5 +1,6 @@
 """Lecture 35: McGAN, matching means and covariances of features."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -8,6 +9,8 @@ from genlib.check import Function, Number, exercise
 from genlib.gans.mcgan import McGAN, dual_norm
 from genlib.lectures.l31_wgan import SmallEpsilon
 from genlib.lectures.maths import normal
+from genlib.lectures.write_a_loss import SEEDS
+from genlib.lectures.write_on_arrays import Losses, in_training
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, dot, moving, panel
@@ -119,6 +122,50 @@ def read(mean, spread, matching):
         directions[0, :k] = vectors.T[order[:k]]
         directions[1, :k] = np.sign(eigenvalues[order[:k], None]) * directions[0, :k]
     return readings, directions, eigenvalues[::-1]
+
+
+# A flat cloud, and a linear generator that begins tall
+
+FEW = 600  # steps
+
+
+def flat_cloud(rng):
+    """The real points ``(4000, 2)``: wide and flat."""
+    return (rng.normal(size=(4000, 2)) * [1.7, 0.4]).astype(np.float32)
+
+
+def linear_maker():
+    """A generator that could copy the cloud exactly."""
+    return keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+
+
+def and_a_one():
+    """Features that stay as they are: x1, x2 and the constant 1."""
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    network.set_weights([np.eye(2, 3), np.array([0.0, 0.0, 1.0])])
+    network.trainable = False
+    return network
+
+
+def on_the_cloud(new_game, flat, seeds=5):
+    """What the generators of ``new_game(seed)`` make of the flat cloud after `FEW` steps."""
+
+    def make(seed):
+        game = new_game(seed)
+        updates = FEW, FEW * game.critic_steps
+        rates = [keras.optimizers.schedules.CosineDecay(0.01, n, alpha=0.02) for n in updates]
+        game.compile(*map(keras.optimizers.RMSprop, rates))
+        game.generator.set_weights(tall(seed))
+        return game
+
+    models = experiments.over_seeds(make, flat, steps=FEW, batch_size=256, seeds=seeds)
+    return [game.sample(2000, seed=1).numpy() for game in models]
+
+
+def tall(seed):
+    """The weights with which a `linear_maker` begins: kernel and bias."""
+    start = np.random.default_rng(seed).normal(size=(3, 2))
+    return [np.diag([0.4, 1.2]) + 0.1 * start[:2], 0.3 * start[2]]
 
 
 # The trainings on the ring: one seed of some on the page, five seeds of each stored
@@ -272,4 +319,89 @@ def covariance_value():
                 "Those are all the singular values: U and V have k columns.",
             ),
         ],
+    )
+
+
+ENOUGH = 1.4  # a factor, for the exercise below
+
+
+@exercise("35_mcgan/4")
+def own_gap():
+    """Write gap(on_real, on_fake, U, V), and train with it."""
+    mean, total = tf.reduce_mean, tf.reduce_sum
+
+    def moment(features, u, v):
+        return mean(total((features @ u) * (features @ v), axis=1))
+
+    def reference(x, y, u, v):
+        return moment(x, u, v) - moment(y, u, v)
+
+    def centred(x):
+        return x - mean(x, axis=0)
+
+    def inputs(rng):
+        u, v = (np.linalg.qr(rng.normal(size=(3, 2)))[0] for _ in range(2))
+        return rng.normal(0.5, 1, (16, 3)), rng.normal(-0.5, 2, (16, 3)), u, v
+
+    return Losses(
+        reference,
+        inputs,
+        _on_the_flat_cloud,
+        right="products of features in pairs, seen along U and V.",
+        names=("gap",),
+        mistakes=[
+            (
+                "gap",
+                lambda x, y, u, v: moment(x, u, u) - moment(y, u, u),
+                "that is U = V tied, which has no use for a direction in which Q spreads more.",
+            ),
+            (
+                "gap",
+                lambda x, y, u, v: moment(centred(x), u, v) - moment(centred(y), u, v),
+                "McGAN's second moments are not centred: do not subtract the means.",
+            ),
+            (
+                "gap",
+                lambda x, y, u, v: (
+                    total(mean(x @ u, 0) * mean(x @ v, 0)) - total(mean(y @ u, 0) * mean(y @ v, 0))
+                ),
+                "that is a product of means; take the product for each sample, then the mean.",
+            ),
+            (
+                "gap",
+                lambda x, y, u, v: mean((x @ u) * (x @ v)) - mean((y @ u) * (y @ v)),
+                "add the k products of a sample up; the mean is over the samples alone.",
+            ),
+        ],
+    )
+
+
+def _on_the_flat_cloud(gap):
+    """Train a McGAN with such a gap on the flat cloud; see `Losses`."""
+
+    class Mine(McGAN):
+        def gap(self, real, fake):
+            on_real, on_fake = self.critic(real, training=True), self.critic(fake, training=True)
+            return gap(on_real, on_fake, self.U.value, self.V.value)
+
+    def game(seed):
+        options = {"matching": "covariance", "k": 3, "critic_steps": 10, "seed": seed}
+        return Mine(linear_maker(), and_a_one(), **options)
+
+    flat = flat_cloud(np.random.default_rng(0))
+
+    def error(spread):
+        return float(np.exp(np.abs(np.log(spread / flat.std(0))).max()))
+
+    made = in_training(on_the_cloud, game, flat, seeds=SEEDS)
+    errors = [error(cloud.std(0)) for cloud in made]
+    begun = min(error(np.linalg.norm(tall(seed)[0], axis=0)) for seed in SEEDS)
+    if max(errors) > ENOUGH:
+        return False, (
+            f"the gap is right, but trained with it a spread is off by a factor of "
+            f"{max(errors):.1f}. What else does the function do?"
+        )
+    return True, (
+        f"Trained with it on the flat cloud, from {len(SEEDS)} seeds, no spread is off by more "
+        f"than a factor of {ENOUGH:g}; at the start it was {begun:.1f} at the least."
     )

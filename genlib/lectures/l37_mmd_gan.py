@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
@@ -10,6 +11,7 @@ from genlib import data, experiments, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import kernels
 from genlib.gans import GMMN, MMDGAN, MMDGANGP
+from genlib.lectures.write_on_arrays import Losses, beside_the_circle, in_training
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
 
@@ -336,3 +338,101 @@ def why_copy():
             "training is faster": "It costs time; it guards what the kernel can see.",
         },
     )
+
+
+OWN_PENALTY = 0.1  # the weight in the exercise
+
+
+@exercise("37_mmd_gan/4")
+def own_losses():
+    """Write losses(kxx, kyy, kxy, slopes), and train with them."""
+    mean, total = tf.reduce_mean, tf.reduce_sum
+
+    def pairs(kernel):  # the mean over the pairs of two different samples
+        n = tf.cast(tf.shape(kernel)[0], tf.float32)
+        return (total(kernel) - tf.linalg.trace(kernel)) / (n * (n - 1))
+
+    def reference(kxx, kyy, kxy, slopes):
+        found = pairs(kxx) + pairs(kyy) - 2 * mean(kxy)
+        return OWN_PENALTY * mean((slopes - 1) ** 2) - found, found
+
+    def critic(found):
+        return lambda xx, yy, xy, s: OWN_PENALTY * mean((s - 1) ** 2) - found(xx, yy, xy)
+
+    def inputs(rng):
+        x, y = rng.normal(0, 1, (16, 2)), rng.normal(1, 1, (16, 2))
+        kernel = kernels.rational_quadratic((0.1, 1.0, 10.0))
+        grams = (kernel(*(tf.constant(z, tf.float32) for z in pair)) for pair in
+                 ((x, x), (y, y), (x, y)))  # fmt: skip
+        return *grams, rng.uniform(0, 2, 16)
+
+    def train(losses):
+        return beside_the_circle(in_training(_go_down, losses))
+
+    def with_itself(xx, yy, xy):
+        return mean(xx) + mean(yy) - 2 * mean(xy)
+
+    return Losses(
+        reference,
+        inputs,
+        train,
+        right="the critic widens the MMD² of the codes and minds its slope; the generator closes "
+        "it.",
+        mistakes=[
+            ("critic", critic(with_itself), "leave out each sample's pair with itself."),
+            (
+                "generator",
+                lambda xx, yy, xy, s: with_itself(xx, yy, xy),
+                "leave out each sample's pair with itself.",
+            ),
+            (
+                "critic",
+                critic(lambda xx, yy, xy: pairs(xx) + pairs(yy) - mean(xy)),
+                "pairs of a real and a generated sample count twice.",
+            ),
+            (
+                "critic",
+                lambda xx, yy, xy, s: -reference(xx, yy, xy, s)[1],
+                "the penalty on the slopes is missing.",
+            ),
+            (
+                "critic",
+                lambda xx, yy, xy, s: (
+                    OWN_PENALTY * mean((s**2 - 1) ** 2) - reference(xx, yy, xy, s)[1]
+                ),
+                "the penalty is on the slope itself, not on its square.",
+            ),
+            (
+                "critic",
+                lambda xx, yy, xy, s: mean((s - 1) ** 2) - reference(xx, yy, xy, s)[1],
+                "weigh the penalty with 0.1.",
+            ),
+            (
+                "generator",
+                lambda xx, yy, xy, s: -reference(xx, yy, xy, s)[0],
+                "the penalty is the critic's alone.",
+            ),
+        ],
+    )
+
+
+def _go_down(losses, n=300, steps=300):
+    """Points ``(n, 2)`` that go down the generator's loss on the ring; codes are the data."""
+    kernel = kernels.rational_quadratic((0.1, 1.0, 10.0))
+    real = data.toy("ring").sample(n, seed=(0, 5))
+    made = tf.Variable(0.3 * np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32))
+    optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build([made])
+
+    @tf.function
+    def go():
+        within = kernel(real, real)
+        for _ in tf.range(steps):
+            with tf.GradientTape() as tape:
+                points = tf.convert_to_tensor(made)
+                grams = within, kernel(points, points), kernel(real, points)
+                loss = losses(*grams, tf.ones(n))[1]
+            optimizer.apply([tape.gradient(loss, made)])
+
+    go()
+    return made.numpy()

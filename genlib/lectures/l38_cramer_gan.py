@@ -6,10 +6,11 @@ import tensorflow as tf
 from scipy.special import ndtr
 
 from genlib import data, experiments, networks, plots
-from genlib.check import Choice, Function, Number, exercise
+from genlib.check import Choice, Number, exercise
 from genlib.gans import CramerGAN
 from genlib.gans.cramer_gan import norm
 from genlib.lectures.maths import normal
+from genlib.lectures.write_on_arrays import Losses, in_training
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, moving, panel, shade, words
@@ -188,6 +189,32 @@ def _around(turn, radius):
     return np.float32(radius * np.stack([np.cos(angle), np.sin(angle)], 1) + noise)
 
 
+# Where it breaks: one Gaussian, whose location and scale are free
+
+TARGET = (2.0, 0.5)  # of the data
+STARTS = (-2.0, 1.0, 4.0)
+
+
+def settle(loss, start, steps=200, n=1000, rate=0.05):
+    """Where a Gaussian ends that goes down ``loss(x, g1, g2)``, h(x) = x: (location, scale)."""
+    place, scale = tf.Variable(start), tf.Variable(1.0)
+
+    @tf.function
+    def go():
+        for i in tf.range(steps):
+            x, z1, z2 = (tf.random.stateless_normal((n, 1), [k, i]) for k in range(3))
+            with tf.GradientTape() as tape:
+                g1, g2 = place + scale * z1, place + scale * z2
+                value = tf.reduce_mean(loss(TARGET[0] + TARGET[1] * x, g1, g2))
+            for variable, slope in zip(
+                (place, scale), tape.gradient(value, (place, scale)), strict=True
+            ):
+                variable.assign_sub(rate * slope)
+
+    go()
+    return float(place), abs(float(scale))
+
+
 # Exercises
 
 
@@ -216,45 +243,82 @@ def surrogate_by_hand():
 
 
 @exercise("38_cramer_gan/2")
-def energy_form():
-    """Write generator_loss(hx, h1, h2) from codes."""
-
-    def reference(hx, h1, h2):
-        n, k = hx.shape
-        model = CramerGAN(networks.mlp(1, k, 4), _same(k))
-        model.generate = lambda _: tf.constant(h2, tf.float32)
-        return float(model.generator_loss(tf.constant(hx, tf.float32), tf.constant(h1, tf.float32)))
-
-    def inputs(rng):
-        k = int(rng.integers(2, 5))
-        return rng.normal(1, 1, (6, k)), rng.normal(size=(6, k)), rng.normal(size=(6, k))
+def own_losses():
+    """Write losses(hx, h1, h2) of codes, and train with them."""
+    mean = tf.reduce_mean
 
     def far(a, b):
-        return np.mean(np.linalg.norm(a - b, axis=1))
+        return mean(tf.norm(a - b, axis=1))
 
-    return Function(
+    def size(a):
+        return mean(tf.norm(a, axis=1))
+
+    def reference(hx, h1, h2):
+        gap = far(hx, h2) - size(hx) - far(h1, h2) + size(h1)
+        return -gap, far(hx, h1) + far(hx, h2) - far(h1, h2)
+
+    def inputs(rng):
+        return rng.normal(1, 1, (16, 3)), *rng.normal(size=(2, 16, 3))
+
+    def train(losses):
+        found = np.array([
+            in_training(settle, lambda *codes: losses(*codes)[1], start) for start in STARTS
+        ])  # fmt: skip
+        place, scale = np.abs(found - TARGET).max(0)
+        if max(place, scale) > 0.15:
+            return False, (
+                f"the losses are right, but a Gaussian that goes down the generator's ends "
+                f"{place:.2f} from the data's location and {scale:.2f} from their scale. What else "
+                "does the function do?"
+            )
+        once = settle(lambda x, g, _: 2 * norm(x - g), STARTS[0])[1]  # |g - g| is 0
+        return True, (
+            f"From {len(STARTS)} starts a Gaussian that goes down the generator's loss ends at the "
+            f"data's location and scale, {TARGET[0]:g} and {TARGET[1]:g}; with one batch twice its "
+            f"scale ends at {once:.1f}."
+        )
+
+    return Losses(
         reference,
         inputs,
-        tolerance=1e-4,
-        right="two pulls towards the data, one push apart.",
+        train,
+        right="two pulls towards the data and one push apart; the critic puts 0 in the place of a "
+        "second real batch.",
         mistakes=[
             (
+                "critic",
+                lambda hx, h1, h2: far(h1, h2) - far(hx, h2),
+                "f(t) = |t - h2| - |t|: the second length is missing.",
+            ),
+            (
+                "critic",
+                lambda hx, h1, h2: -reference(hx, h1, h2)[1],
+                "that is minus the generator's loss; the critic climbs E f(x) - E f(g1).",
+            ),
+            (
+                "generator",
                 lambda hx, h1, h2: far(hx, h1) + far(hx, h2),
-                "Without the last term all samples end in one place: push h1 and h2 apart.",
+                "without the last term all samples end in one place: push h1 and h2 apart.",
             ),
             (
+                "generator",
                 lambda hx, h1, h2: far(hx, h1) + far(hx, h2) + far(h1, h2),
-                "The distance between the two generated batches is taken away.",
+                "the distance between the two generated batches is taken away.",
             ),
             (
+                "generator",
                 lambda hx, h1, h2: sum(
-                    s * np.mean(np.sum((a - b) ** 2, 1))
+                    s * mean(tf.reduce_sum((a - b) ** 2, 1))
                     for s, a, b in ((1, hx, h1), (1, hx, h2), (-1, h1, h2))
                 ),
-                "Take distances, not their squares: squares see only the means.",
+                "take distances, not their squares: squares see only the means.",
+            ),
+            (
+                "generator",
+                lambda hx, h1, h2: -reference(hx, h1, h2)[0],
+                "that is the critic's surrogate; the generator goes down the energy form.",
             ),
         ],
-        calls=4,
     )
 
 

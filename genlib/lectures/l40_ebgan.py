@@ -9,6 +9,7 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import EBGAN, GAN
 from genlib.gans.ebgan import pull_away
 from genlib.lectures.maths import normal
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle, with_copies
 from genlib.plots import COLORS
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, panel, words
@@ -138,7 +139,7 @@ SCORES = (
 )
 
 
-def train(setting, seed=0):
+def train(setting, seed=0, epochs=1, callbacks=None):
     """The model of one of `SETTINGS`, trained; without XLA, which takes longer to compile."""
     kind = GAN if setting == "gan" else EBGAN
     nets = experiments.default_networks("gan" if kind is GAN else "ebgan", (2,), seed=seed)
@@ -158,7 +159,8 @@ def train(setting, seed=0):
         model = kind(*nets, seed=seed, **options)
         model.compile(*(keras.optimizers.Adam(1e-3, beta_1=momentum) for _ in range(2)))
     model.jit_compile = False
-    model.fit(points, batch_size=128, steps_per_epoch=steps, verbose=0)
+    model.fit(points, batch_size=128, steps_per_epoch=steps // epochs, epochs=epochs,
+              callbacks=callbacks, verbose=0)  # fmt: skip
     return model
 
 
@@ -293,4 +295,68 @@ def large_margin():
             "it does nothing": "The hinge is 0 beyond the margin; here no sample gets there.",
             "its gradient vanishes": "The hinge is above 0 at every sample, and so has a slope.",
         },
+    )
+
+
+MARGIN, OWN_STEPS = 0.3, 1500  # on the ring
+
+
+@exercise("40_ebgan/4")
+def own_losses():
+    """Write losses(x, copy_x, y, copy_y), and train with them."""
+    mean, relu = tf.reduce_mean, tf.nn.relu
+
+    def energies(x, copy):
+        return tf.norm(copy - x, axis=1)
+
+    def reference(x, copy_x, y, copy_y):
+        hinge = relu(MARGIN - energies(y, copy_y))
+        return mean(energies(x, copy_x)) + mean(hinge), mean(energies(y, copy_y))
+
+    def inputs(rng):
+        x, y = rng.normal(0, 1, (2, 16, 2))
+        return x, x + rng.normal(0, 0.2, x.shape), y, y + rng.normal(0, 0.3, y.shape)
+
+    def train(losses):
+        def both(model, real, fake):
+            return losses(*with_copies(model, real, fake))
+
+        options = {"margin": MARGIN, "pull_away_weight": 0.0}
+        return beats_the_circle(EBGAN, both, OWN_STEPS, **options)
+
+    return Losses(
+        reference,
+        inputs,
+        train,
+        right="copies of real samples improve, copies of generated ones are spoilt up to the "
+        "margin.",
+        mistakes=[
+            (
+                "critic",
+                lambda x, cx, y, cy: mean(energies(x, cx)) + relu(MARGIN - mean(energies(y, cy))),
+                "that is the hinge of the mean; take the hinge of each sample, then the mean.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy: mean(energies(x, cx)) - mean(energies(y, cy)),
+                "the hinge is missing: beyond the margin a generated sample counts 0.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy: mean(energies(x, cx)) + mean(relu(energies(y, cy) - MARGIN)),
+                "the hinge is turned round: samples below the margin are to be lifted.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy: (
+                    mean(energies(x, cx) ** 2) + mean(relu(MARGIN - energies(y, cy) ** 2))
+                ),
+                "the energy is the distance of the copy, not its square.",
+            ),
+            (
+                "generator",
+                lambda x, cx, y, cy: mean(relu(MARGIN - energies(y, cy))),
+                "that is the critic's hinge; the generator lowers the energy itself.",
+            ),
+        ],
     )

@@ -9,6 +9,7 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import gaussian
 from genlib.gans import BEGAN, EBGAN
 from genlib.lectures.l40_ebgan import ring_scores
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle, with_copies
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, key, panel
 
@@ -260,4 +261,65 @@ def what_m_says():
             "its distribution is right": "Two equal mean errors do not make two distributions "
             "equal.",
         },
+    )
+
+
+OWN_STEPS = 1000  # of the exercise's training
+
+
+@exercise("41_began/4")
+def own_losses():
+    """Write losses(x, copy_x, y, copy_y, k), and train with them."""
+    mean = tf.reduce_mean
+
+    def error(x, copy):
+        return mean(tf.abs(copy - x))
+
+    def reference(x, copy_x, y, copy_y, k):
+        return error(x, copy_x) - k * error(y, copy_y), error(y, copy_y)
+
+    def inputs(rng):
+        x, y = rng.normal(0, 1, (2, 16, 2))
+        copies = (z + rng.normal(0, scale, z.shape) for z, scale in ((x, 0.3), (y, 0.6)))
+        copy_x, copy_y = copies
+        return x, copy_x, y, copy_y, rng.uniform(0.2, 0.8)
+
+    def train(losses):
+        def both(model, real, fake):
+            return losses(*with_copies(model, real, fake), model.k.value)
+
+        return beats_the_circle(BEGAN, both, OWN_STEPS)
+
+    return Losses(
+        reference,
+        inputs,
+        train,
+        right="k weighs how much the critic spoils the copies of generated samples.",
+        mistakes=[
+            (
+                "critic",
+                lambda x, cx, y, cy, k: error(x, cx) - error(y, cy),
+                "k is missing: it weighs the error of generated samples.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy, k: error(x, cx) + k * error(y, cy),
+                "the critic raises the error of generated samples: that term is taken away.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy, k: k * error(x, cx) - error(y, cy),
+                "k belongs to the generated samples' error.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy, k: mean((cx - x) ** 2) - k * mean((cy - y) ** 2),
+                "BEGAN's error is |copy - x|, not its square.",
+            ),
+            (
+                "generator",
+                lambda x, cx, y, cy, k: k * error(y, cy),
+                "k is the critic's alone: the generator lowers its whole error.",
+            ),
+        ],
     )

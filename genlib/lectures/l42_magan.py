@@ -9,6 +9,7 @@ from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import MAGAN
 from genlib.gans.magan import margin_moves
 from genlib.lectures.l40_ebgan import ring_scores
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle, with_copies
 from genlib.widgets import Scene, scene, slider
 from genlib.widgets.artists import curve, dot, key, panel
 
@@ -104,6 +105,7 @@ SETTINGS = {
     "tiny_moves": "0.0001, may move",
     "rule": "digits, the paper's rule",
     "slow": "digits, a slower margin",
+    "rule_128": "digits, the paper's rule, 128 units",
 }
 SCORES = (
     *("modes", "quality", "distance"),  # on the ring
@@ -141,14 +143,18 @@ def train(setting, seed=0, epochs=1, callbacks=()):
 
 
 def on_digits(setting, seed=0):
-    """The trial of "rule", the paper's start and epochs of 100 steps, or of "slow", the preset."""
-    options = {"margin": None, "epoch_steps": EPOCH} if setting == "rule" else {}
-    return experiments.on_digits("magan", seed=seed, **options)
+    """The trial of "rule", the paper's start and epochs of 100 steps, or of "slow", the preset.
+
+    "rule_128" is the first in networks of 128 units; the others have 256.
+    """
+    options = {} if setting == "slow" else {"margin": None, "epoch_steps": EPOCH}
+    width = 128 if setting == "rule_128" else 256
+    return experiments.on_digits("magan", seed=seed, width=width, **options)
 
 
 def run(setting, seed):
     """One stored run: `SCORES` by name, NaN for what this setting has not."""
-    if setting in ("rule", "slow"):
+    if setting in ("rule", "slow", "rule_128"):
         found = digit_scores(on_digits(setting, seed))
     else:
         model, logs = train(setting, seed)
@@ -272,4 +278,74 @@ def wide_code():
             "the margin rises without bound": "The margin never rises, with any settings.",
             "the generator stands still": "The generator does move; but nothing tells it where to.",
         },
+    )
+
+
+OWN_STEPS = 800  # of the exercise's training
+
+
+@exercise("42_magan/4")
+def own_losses():
+    """Write losses(x, copy_x, y, copy_y, margin), and train with them."""
+    mean, relu = tf.reduce_mean, tf.nn.relu
+
+    def energies(x, copy):
+        return tf.reduce_sum((copy - x) ** 2, axis=1)
+
+    def reference(x, copy_x, y, copy_y, margin):
+        hinge = relu(margin - energies(y, copy_y))
+        return mean(energies(x, copy_x)) + mean(hinge), mean(energies(y, copy_y))
+
+    def inputs(rng):
+        x, y = rng.normal(0, 1, (2, 16, 2))
+        copy_x, copy_y = x + rng.normal(0, 0.3, x.shape), y + rng.normal(0, 0.6, y.shape)
+        return x, copy_x, y, copy_y, rng.uniform(0.4, 0.9)
+
+    def train(losses):
+        def both(model, real, fake):
+            return losses(*with_copies(model, real, fake), model.margin.value)
+
+        return beats_the_circle(MAGAN, both, OWN_STEPS)
+
+    return Losses(
+        reference,
+        inputs,
+        train,
+        right="EBGAN's losses, with a squared error and a margin that may move.",
+        mistakes=[
+            (
+                "critic",
+                lambda x, cx, y, cy, m: mean(energies(x, cx)) + relu(m - mean(energies(y, cy))),
+                "that is the hinge of the mean; take the hinge of each sample, then the mean.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy, m: (
+                    mean(tf.norm(cx - x, axis=1)) + mean(relu(m - tf.norm(cy - y, axis=1)))
+                ),
+                "that is EBGAN's energy, the distance; MAGAN's is its square.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy, m: (
+                    mean((cx - x) ** 2) + mean(relu(m - mean((cy - y) ** 2, axis=1)))
+                ),
+                "the energy is a sum over a sample's numbers, not their mean.",
+            ),
+            (
+                "critic",
+                lambda x, cx, y, cy, m: mean(energies(x, cx)) - mean(energies(y, cy)),
+                "the hinge is missing: beyond the margin a generated sample counts 0.",
+            ),
+            (
+                "generator",
+                lambda x, cx, y, cy, m: mean(relu(m - energies(y, cy))),
+                "that is the critic's hinge; the generator lowers the energy itself.",
+            ),
+            (
+                "generator",
+                lambda x, cx, y, cy, m: mean(tf.norm(cy - y, axis=1)),
+                "that is EBGAN's energy, the distance; MAGAN's is its square.",
+            ),
+        ],
     )
