@@ -263,7 +263,7 @@ class TwoModes(Scene):
         )
         styles = {SEPARABLE: "-", PAIRED: "--", EVERY: ":"}
         self.curves = {game: curve(right, "mixture", linestyle=s) for game, s in styles.items()}
-        self.names = {game: words(right, "mixture", game, ha="right") for game in TERMS}
+        self.names = {game: words(right, "mixture", game, ha="center") for game in TERMS}
         self.here = dot(right, "highlight", 10)
 
     def update(self, game, place, width, weight):
@@ -277,7 +277,8 @@ class TwoModes(Scene):
         for name, values in found.items():
             self.curves[name].move(PLACES, values)
             self.curves[name].set_linewidth(3 if name == game else 1.5)
-            self.names[name].move(1.45, values[-1] + (0.06 if name != EVERY else -0.08))
+            flat = float(np.interp(0.0, PLACES, values))
+            self.names[name].move(0.0, flat + (0.07 if name != EVERY else -0.08))
         self.here.move(place, float(np.interp(place, PLACES, found[game])))
         return {f"dip, {name}": f"{dip(values):.3f} nats" for name, values in found.items()}
 
@@ -333,7 +334,7 @@ def build(setting, rate, seed=0):
     return model
 
 
-def train(setting, pairs, callbacks=(), look=None):
+def train(setting, pairs, look=None):
     """Train one setting at each (rate, seed) of ``pairs``, all in one graph.
 
     The rates fall to 5 % along the way, but for the swing.
@@ -353,7 +354,7 @@ def train(setting, pairs, callbacks=(), look=None):
         seeds=pairs,
         epochs=EPOCHS,
         batch_size=BATCH[world],
-        callbacks=[falling, *callbacks],
+        callbacks=falling,
         look=look,
     )
 
@@ -527,11 +528,11 @@ def truncated(n, dim, threshold, seed=0):
     return ndtri(low + (1 - 2 * low) * ranks).astype(np.float32)
 
 
-THRESHOLDS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+THRESHOLDS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-def truncation(generator, n=1500):
-    """For each of `THRESHOLDS`, what `judge` says of the digits from so truncated latents."""
+def truncation(generator, n=1000):
+    """What `judge` says of the digits from latents truncated at each threshold, ``(5, 4)``."""
     latent = generator.input_shape[-1]
     made = (generator(truncated(n, latent, t), training=False).numpy() for t in THRESHOLDS)
     return np.array([judge(x, "digits") for x in made])
