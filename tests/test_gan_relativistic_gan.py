@@ -220,7 +220,7 @@ NETS = networks.mlp(2, 2, 4), networks.mlp(2, 1, 4)
          "real and fake must have as many rows; got 64 and 1"),
         (lambda: build().fit(np.full((4, 2), np.nan), verbose=0), ValueError, "data must be fini"),
         (lambda: build().fit(np.zeros((4, 3)), verbose=0), ValueError, "data must have shape"),
-        (lambda: REGISTRY["mmd_gan"](NETS[0], networks.mlp(2, 3, 4), r2=1.0), ValueError,
+        (lambda: REGISTRY["cramer_gan"](NETS[0], networks.mlp(2, 3, 4), r2=1.0), ValueError,
          "r2 needs one number a sample, and"),
     ],
 )  # fmt: skip
