@@ -595,7 +595,6 @@ def best_hinge():
             (tv, "That is the total variation; the loss is 2 (1 - TV)."),
             (2 * tv, "That is 2 TV; the loss is 2 (1 - TV)."),
             (1 - tv, "Twice that: each of the two terms counts it."),
-            (2 - 4 * tv, "TV is half of the sum of |p - q|."),
             (2.0, "That is the loss of a critic that says 0, or of P = Q."),
         ],
     )
