@@ -8,12 +8,14 @@ from genlib import validate
 
 
 def mlp(inputs, outputs, width=128, depth=2, activation="relu", output_activation=None,
-        seed=None, name=None) -> keras.Model:  # fmt: skip
+        seed=None, name=None, spectral=False) -> keras.Model:  # fmt: skip
     """A fully connected network from shape ``inputs`` to shape ``outputs``.
 
     A shape is a number of units or like ``(8, 8, 1)``. ``width`` and ``depth`` are the units and
     the number of hidden layers, ValueError unless whole; the activations are Keras's names, None
-    for linear; ``seed`` makes the initial weights reproducible.
+    for linear; ``seed`` makes the initial weights reproducible. ``spectral``: whenever it is called
+    for training, each kernel is first divided by its largest singular value, as one power iteration
+    estimates it (Miyato et al. 2018, "Spectral Normalization for GANs").
     """
     inputs, outputs = _shape("inputs", inputs), _shape("outputs", outputs)
     width, depth = validate.count("width", width), validate.count("depth", depth, minimum=0)
@@ -24,10 +26,20 @@ def mlp(inputs, outputs, width=128, depth=2, activation="relu", output_activatio
     last = math.prod(outputs), output_activation
     for i, (units, bend) in enumerate([(width, activation)] * depth + [last]):
         glorot = keras.initializers.GlorotUniform(None if seed is None else seed + i)
-        x = keras.layers.Dense(units, bend, kernel_initializer=glorot)(x)
+        layer = keras.layers.Dense(units, bend, kernel_initializer=glorot)
+        x = (_normalised(layer, x, glorot.seed) if spectral else layer)(x)
     if len(outputs) > 1:
         x = keras.layers.Reshape(outputs)(x)
     return keras.Model(start, x, name=name)
+
+
+def _normalised(layer, x, seed):
+    """Keras's spectral normalisation of ``layer`` for ``x``, which starts from ``seed`` too."""
+    found = keras.layers.SpectralNormalization(layer)
+    found.build(x.shape)
+    start = keras.random.normal(found.vector_u.shape, seed=seed)
+    found.vector_u.assign(start / keras.ops.norm(start))
+    return found
 
 
 def autoencoder(shape, code, width=128, depth=2, activation="relu", output_activation=None,
@@ -229,6 +241,7 @@ def output_range(network):
         last = last.input._keras_history.operation
     if isinstance(last, keras.Model):
         return output_range(last)
+    last = getattr(last, "layer", last)  # what a wrapper wraps
     name = getattr(getattr(last, "activation", None), "__name__", "no activation")
     return *_RANGES.get(name, (-math.inf, math.inf)), name
 

@@ -490,6 +490,8 @@ TRUTHS = {
     "53_pix2pix/3": Fraction(6, 10),
     "60_diffusion/1": 0.8 * math.sqrt(2),
     "61_flow_matching/1": 4,  # the variance of -2 or 2
+    "62_modern_gan/2": 2 * (1 - Fraction(4, 10)),
+    "62_modern_gan/3": Fraction(2, 10) / 4,  # where 1 - h weight + (h / 2)^2 is 1
     "63_all_families/1": -40 - 64 * math.log(2 / 17),
 }
 

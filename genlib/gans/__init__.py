@@ -15,6 +15,7 @@ from genlib.gans.matching_aware_gan import MatchingAwareGAN
 from genlib.gans.mcgan import McGAN
 from genlib.gans.mmd_gan import MMDGAN, MMDGANGP
 from genlib.gans.pix2pix import Pix2Pix
+from genlib.gans.relativistic_gan import RelativisticGAN
 from genlib.gans.rwgan import RWGAN
 from genlib.gans.super_resolution_gan import SuperResolutionGAN
 from genlib.gans.wgan import WGAN
@@ -39,6 +40,7 @@ __all__ = [
     "McGAN",
     "Pix2Pix",
     "RWGAN",
+    "RelativisticGAN",
     "SuperResolutionGAN",
     "WGAN",
     "WGANGP",

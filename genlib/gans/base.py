@@ -36,7 +36,8 @@ class AdversarialModel(CompiledModel):
       generator: a Keras model from latents ``(n, latent_dim)`` to samples ``(n, ...)``.
       critic: a Keras model from samples ``(n, ...)`` to what `critic_kind` says, or None.
       critic_steps: critic updates for each generator update, each on a fresh batch.
-      r1: ``r1 / 2`` is the weight of `penalties.r1` of `score` in what the critic minimises.
+      r1, r2: half of each weighs `penalties.r1` of `score` in what the critic minimises: on real
+        samples, and on generated ones.
       ema: keep a running mean of the generator's weights, for ``sample(..., averaged=True)``, that
         forgets at the rate ``1 - ema`` a step, such as 0.999; None for none.
       seed: makes latents and batches reproducible; the networks bring their own seeds.
@@ -44,8 +45,8 @@ class AdversarialModel(CompiledModel):
     Raises:
       TypeError: ``generator`` or ``critic`` is not a built Keras model of fixed shapes.
       ValueError: networks that do not fit each other or the variant, or share weights; a critic
-        with batch normalisation under a gradient penalty; ``r1`` where there is no `score`; any
-        setting out of range.
+        with batch normalisation under a gradient penalty; ``r1`` or ``r2`` where there is no
+        `score`; any setting out of range.
     """
 
     #: What a step reports by `log`: before "generator_loss" the critic's, after it the generator's.
@@ -61,15 +62,15 @@ class AdversarialModel(CompiledModel):
         coupled = "its loss couples the samples of a batch: replicas' means do not add up to it"
         return coupled if self.couples_batch else ""
 
-    def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, ema=None, seed=None,
-                 name=None):  # fmt: skip
+    def __init__(self, generator, critic=None, *, critic_steps=1, r1=0.0, r2=0.0, ema=None,
+                 seed=None, name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
         self.latent_dim = self.check_networks(generator, critic)
         self.generator, self.critic = generator, critic
         self.critic_steps = validate.count("critic_steps", critic_steps)
-        self.r1 = validate.non_negative("r1", r1)
-        if self.r1:
-            self._require_score()
+        self.r1, self.r2 = validate.non_negative("r1", r1), validate.non_negative("r2", r2)
+        if self.r1 or self.r2:
+            self._require_score("r1" if self.r1 else "r2")
             penalties.refuse_batch_norm(critic)
         self.ema = None if ema is None else float(validate.unit_interval("ema", ema))
         self.average = None if ema is None else keras.models.clone_model(generator)
@@ -100,17 +101,18 @@ class AdversarialModel(CompiledModel):
         """Scalar that the generator minimises; the gradient flows through ``fake``."""
 
     def score(self, x):
-        """What `r1` flattens, one number a sample: ``(n, ...)`` to ``(n, 1)`` or ``(n,)``."""
+        """What `r1`, `r2` flatten, one number a sample: ``(n, ...)`` to ``(n, 1)`` or ``(n,)``."""
         self._require_score()
         return self.critic(x, training=True)
 
-    def steepness(self, real):
-        """What ``r1 / 2`` weighs: `penalties.r1` of `score`, a scalar."""
-        return penalties.r1(self.score, real)
+    def steepness(self, x):
+        """What ``r1 / 2`` weighs on real, ``r2 / 2`` on generated samples: a scalar."""
+        return penalties.r1(self.score, x)
 
-    def _require_score(self):
+    def _require_score(self, name="r1"):
         if not self.has_score:
-            raise ValueError(f"r1 needs one number a sample, and {type(self).__name__} gives none")
+            kind = type(self).__name__
+            raise ValueError(f"{name} needs one number a sample, and {kind} gives none")
 
     def after_critic_step(self, real, fake):
         """Restore the critic's constraint after its update (clip, project, ...)."""
@@ -228,7 +230,9 @@ class AdversarialModel(CompiledModel):
         def objective():
             loss = self.critic_loss(real, fake)
             logs.update(self._take_reported())
-            return loss + self.r1 / 2 * self.steepness(real) if self.r1 else loss
+            for weight, x in ((self.r1, real), (self.r2, fake)):
+                loss = loss + weight / 2 * self.steepness(x) if weight else loss
+            return loss
 
         logs["critic_loss"] = minimise(self.critic_optimizer, self.critic_variables, objective)
         return logs, fake

@@ -27,7 +27,8 @@ def gradient_penalty(value, real, fake, alpha, target=1.0):
 def r1(value, real):
     """``E |grad value(x)|^2`` over real samples ``(n, ...)``, a scalar; cost it ``gamma / 2``.
 
-    Mescheder et al. 2018, "Which training methods for GANs do actually converge?", equation 9.
+    Mescheder et al. 2018, "Which training methods for GANs do actually converge?", equation 9;
+    over generated samples it is their R2.
     """
     return tf.reduce_mean(squared_gradient_norms(value, real))
 
