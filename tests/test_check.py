@@ -20,6 +20,7 @@ from genlib.check import Choice, Function, Number, check, exercise, exercises, l
 from genlib.divergences.samples import mmd2
 from genlib.gans import FisherGAN, McGAN
 from genlib.lectures.write_a_loss import Game
+from genlib.lectures.write_on_arrays import Losses
 from genlib.likelihood.hierarchical import HierarchicalNormal
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -420,7 +421,7 @@ def truth_and_mistakes(kind):
 def test_every_exercise(name, capsys, monkeypatch):
     kind = kind_of(name)
     monkeypatch.setitem(engine._EXERCISES, name, lambda: kind)  # made once only
-    game = isinstance(kind, Game)  # for right ones and mistakes see test_write_a_loss.py
+    game = isinstance(kind, Game | Losses)  # those: test_write_a_loss.py, test_write_on_arrays.py
     truth, wrong, mistakes = (None, (), ()) if game else truth_and_mistakes(kind)
     assert game or check(name, truth), capsys.readouterr().out
     for answer in [*wrong, None, math.nan, Hostile(), [[1.0, 2.0]], lambda: None, *"abcd"]:
