@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, plots
-from genlib.check import Choice, Function, Number, exercise
+from genlib import data, experiments, networks, plots
+from genlib.check import Choice, Number, exercise
 from genlib.gans import WGANGP, penalties
 from genlib.gans.wgan import clip_weights
+from genlib.lectures.write_on_arrays import Losses, beside_the_circle, in_training
 from genlib.plots import COLORS
 from genlib.widgets import Scene, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, key, panel
@@ -113,6 +114,65 @@ class Boxed(WGANGP):
         clip_weights(self.critic, self.clip)
 
 
+# The trainings on the ring: one seed of some on the page, three or five of each stored
+
+STEPS = 1000  # of the generator
+
+SETTINGS = {
+    "small": "box c = 0.01",
+    "penalty": "penalty, lambda 0.1",
+    "large": "box c = 0.1",
+    "ten": "penalty, lambda 10",
+}
+OPTIONS = {"small": {"clip": 0.01}, "large": {"clip": 0.1}, "ten": {"penalty_weight": 10.0}}
+
+
+def train(setting, seed=0, **film):
+    """One of `SETTINGS` trained, as `experiments.on_toy` gives it."""
+    kind = Boxed if "clip" in OPTIONS.get(setting, {}) else WGANGP
+    return experiments.on_toy(kind, seed=seed, steps=STEPS, **OPTIONS.get(setting, {}), **film)
+
+
+def run(setting, seed):
+    """One stored run: `scores` of a training."""
+    return scores(train(setting, seed))
+
+
+def scores(trial):
+    """Modes, quality and distance of its samples, the width of their modes, the critic's slope."""
+    return {
+        "modes": trial.modes,
+        "quality": trial.high_quality,
+        "distance": trial.distance,
+        "width": trial.width,
+        "slope": steepness(trial.model),
+    }
+
+
+def steepness(model):
+    """The critic's slope half-way between the ring and its centre: root of the mean square."""
+    places = data.toy("ring").sample(400, seed=(0, 1)) / 2
+    return float(np.sqrt(np.mean(penalties.squared_gradient_norms(model.critic, places))))
+
+
+def against_a_mode(points, weights):
+    """Critics trained against one still Gaussian, `WGANGP` models, one for each penalty's weight.
+
+    The weight is a variable, so that one graph trains all.
+    """
+
+    def make(weight):
+        mode = networks.mlp(2, 2, depth=0)
+        mode.set_weights([0.3 * np.eye(2), np.zeros(2)])
+        model = WGANGP(mode, networks.mlp(2, 1, seed=100), seed=0)
+        model.penalty_weight = model.add_state("weight", weight)
+        still, learner = keras.optimizers.SGD(0.0), keras.optimizers.Adam(1e-3, 0.5, 0.9)
+        model.compile(still, learner)
+        return model
+
+    return experiments.over_seeds(make, points, steps=400, seeds=weights)
+
+
 # Exercises
 
 
@@ -147,51 +207,104 @@ def slope_on_two_diracs():
     )
 
 
+OWN_WEIGHT, OWN_STEPS = 0.1, 700  # of the exercise's penalty, and of its training
+
+
 @exercise("32_wgan_gp/2")
-def slope_penalty():
-    """Write penalty(gradients): the mean of (norm - 1)^2 for gradients of pictures."""
-
-    def reference(gradients):
-        # A linear value has these very gradients, whatever the point.
-        where = tf.zeros(gradients.shape)
-
-        def value(x):
-            return tf.reduce_sum(x * tf.cast(gradients, tf.float32), [1, 2, 3])
-
-        alpha = tf.fill((len(gradients),), 0.5)
-        return float(penalties.gradient_penalty(value, where, where, alpha))
+def own_losses():
+    """Write losses(on_real, on_fake, gradients), and train with them."""
+    mean = tf.reduce_mean
 
     def norms(gradients, axis):
-        return np.sqrt(np.sum(gradients**2, axis))
+        return tf.sqrt(tf.reduce_sum(gradients**2, axis))
 
-    return Function(
+    def gap(on_real, on_fake):
+        return mean(on_fake) - mean(on_real)
+
+    def reference(on_real, on_fake, gradients):
+        # A linear value has these very gradients, whatever the point.
+        def value(x):
+            return tf.reduce_sum(x * gradients, list(range(1, len(gradients.shape))))
+
+        where, alpha = tf.zeros_like(gradients), tf.zeros(tf.shape(gradients)[:1])
+        penalty = penalties.gradient_penalty(value, where, where, alpha)
+        return gap(on_real, on_fake) + OWN_WEIGHT * penalty, -mean(on_fake)
+
+    def inputs(rng):
+        return *rng.normal(size=(2, 16, 1)), rng.normal(0, 0.3, (16, 4, 3, 2))
+
+    def with_penalty(penalty, sign=1.0):
+        return lambda real, fake, g: sign * gap(real, fake) + OWN_WEIGHT * penalty(g)
+
+    def train(losses):
+        def both(model, real, fake):
+            alpha = model.random_uniform((tf.shape(real)[0], 1))
+            between = alpha * real + (1 - alpha) * fake
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(between)
+                total = tf.reduce_sum(model.critic(between, training=True))
+            gradients = tape.gradient(total, between)
+            model.log("penalty", mean((norms(gradients, 1) - 1) ** 2))
+            on = (model.critic(z, training=True) for z in (real, fake))
+            return losses(*on, gradients)
+
+        class Mine(WGANGP):
+            def critic_loss(self, real, fake):
+                return both(self, real, fake)[0]
+
+            def generator_loss(self, real, fake):
+                return both(self, real, fake)[1]
+
+        trial = in_training(experiments.on_toy, Mine, seed=0, steps=OWN_STEPS)
+        return beside_the_circle(trial.model.sample(experiments.SAMPLES, seed=1).numpy())
+
+    return Losses(
         reference,
-        lambda rng: (rng.normal(0, 0.3, size=(5, 4, 3, 2)),),
-        tolerance=1e-3,
+        inputs,
+        train,
         right="one norm a sample, over all the axes but the first.",
         mistakes=[
             (
-                lambda g: np.mean((norms(g, 1) - 1) ** 2),
-                "That norm runs over one axis; a picture's gradient has three: sum over them all.",
+                "critic",
+                with_penalty(lambda g: mean((norms(g, 1) - 1) ** 2)),
+                "that norm runs over one axis; a picture's gradient has three: sum over them all.",
             ),
             (
-                lambda g: np.mean((norms(g, -1) - 1) ** 2),
-                "That norm runs over the last axis; sum over axes 1, 2 and 3.",
+                "critic",
+                with_penalty(lambda g: mean((norms(g, -1) - 1) ** 2)),
+                "that norm runs over the last axis; sum over all but the first.",
             ),
             (
-                lambda g: (norms(g, (0, 1, 2, 3)) - 1) ** 2,
-                "That is one norm for the whole batch; each sample has its own.",
+                "critic",
+                with_penalty(lambda g: (norms(g, None) - 1) ** 2),
+                "that is one norm for the whole batch; each sample has its own.",
             ),
             (
-                lambda g: np.mean((norms(g, (1, 2, 3)) ** 2 - 1) ** 2),
-                "Take the root before you subtract the 1.",
+                "critic",
+                with_penalty(lambda g: mean((norms(g, (1, 2, 3)) ** 2 - 1) ** 2)),
+                "take the root before you subtract the 1.",
             ),
             (
-                lambda g: (np.mean(norms(g, (1, 2, 3))) - 1) ** 2,
-                "First the square of each sample, then the mean.",
+                "critic",
+                with_penalty(lambda g: (mean(norms(g, (1, 2, 3))) - 1) ** 2),
+                "first the square of each sample, then the mean.",
+            ),
+            (
+                "critic",
+                with_penalty(lambda g: mean((norms(g, (1, 2, 3)) - 1) ** 2), sign=-1.0),
+                "the gap has the wrong sign: the critic wants high scores for real samples.",
+            ),
+            (
+                "critic",
+                lambda real, fake, g: gap(real, fake) + mean((norms(g, (1, 2, 3)) - 1) ** 2),
+                "the penalty's weight is missing: lambda is 0.1.",
+            ),
+            (
+                "generator",
+                lambda real, fake, g: gap(real, fake),
+                "that is the critic's gap; the generator raises its samples' scores.",
             ),
         ],
-        calls=6,
     )
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks, plots
+from genlib import data, experiments, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.gans import GAN, LSGAN
 from genlib.gans.lsgan import CODINGS
@@ -130,6 +130,62 @@ class SquaresOfASigmoid(GAN):
     def critic_loss(self, real, fake):
         on_real, on_fake = (tf.sigmoid(self.critic(x, training=True)) for x in (real, fake))
         return (tf.reduce_mean((on_real - 1) ** 2) + tf.reduce_mean(on_fake**2)) / 2
+
+
+# The trainings on the ring: one seed of some on the page, three or five of each stored
+
+STEPS, IDLE_STEPS = 2000, 600
+
+SETTINGS = {
+    "logarithms": "logarithms (GAN)",
+    "squares": "squares, (0, 1, 1)",
+    "critic": "the critic alone",
+    "generator": "the generator alone",
+    "sigmoid": "squares of a sigmoid",
+    "pearson": "squares, (-1, 1, 0)",
+    "idle": "squares, c = a",
+}
+KINDS = {
+    "logarithms": (GAN, {}),
+    "squares": (LSGAN, {}),
+    "critic": (CriticAlone, {}),
+    "generator": (GeneratorAlone, {}),
+    "sigmoid": (SquaresOfASigmoid, {}),
+    "pearson": (LSGAN, {"coding": "pearson"}),
+    "idle": (LSGAN, {"coding": (0, 1, 0)}),
+}
+
+
+def ring_points():
+    """8,192 points of the ring."""
+    return data.toy("ring").sample(8192, seed=(0, 1)).numpy()
+
+
+def train(setting, seed=0, **film):
+    """The model of one of `SETTINGS`, by Adam with momentum 0.9; "idle" with 0.5, and shorter."""
+    (kind, options), idle = KINDS[setting], setting == "idle"
+
+    def make(seed):
+        nets = networks.mlp(2, 2, 64, seed=seed), networks.mlp(2, 1, 64, seed=seed + 100)
+        model = kind(*nets, seed=seed, **options)
+        momentum = 0.5 if idle else 0.9
+        model.compile(*(keras.optimizers.Adam(1e-3, beta_1=momentum) for _ in nets), False)
+        return model
+
+    how = {"steps": IDLE_STEPS if idle else STEPS, "seeds": [seed]} | film
+    return experiments.over_seeds(make, ring_points(), **how)[0]
+
+
+def run(setting, seed):
+    """One stored run: `scores` of a training."""
+    return scores(train(setting, seed))
+
+
+def scores(model):
+    """Modes, share of high quality and spread of 2,500 samples on the ring."""
+    made = model.sample(2500, seed=1).numpy()
+    modes, quality, _ = experiments.score_points(made, "ring")
+    return {"modes": modes, "quality": quality, "spread": float(made.std(0).max())}
 
 
 # Exercises

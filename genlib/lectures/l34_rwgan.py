@@ -8,8 +8,9 @@ from scipy.special import ndtri
 from genlib import data, experiments, networks, plots, validate
 from genlib.check import Choice, Function, Number, exercise
 from genlib.divergences import costs, samples
-from genlib.gans import WGAN
+from genlib.gans import RWGAN, WGAN
 from genlib.gans.base import AdversarialModel
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, dot, panel
@@ -396,4 +397,69 @@ def large_eps():
             "matched with whom.",
             "nothing": "exp(excess / eps) is tame for a large eps; it overflows for a small one.",
         },
+    )
+
+
+OWN_EPS, OWN_STEPS = 0.1, 500  # of the exercise's training
+
+
+@exercise("34_rwgan/4")
+def own_losses():
+    """Write losses(u, v, cost), and train with them."""
+    mean = tf.reduce_mean
+
+    def dual(u, v, excess, eps=OWN_EPS, before=OWN_EPS):
+        return mean(u) + mean(v) - before * mean(tf.exp(excess / eps) - 1)
+
+    def reference(u, v, cost):
+        value = dual(u, v, u[:, None] + v - cost)
+        return -value, value
+
+    def inputs(rng):
+        return *rng.normal(0, 0.1, (2, 16)), rng.uniform(0, 0.3, (16, 16))
+
+    def train(losses):
+        def both(model, real, fake):
+            u, v = model.critic(real, training=True)[:, 0], model.critic(fake, training=True)[:, 1]
+            return losses(u, v, model.cost(real, fake))
+
+        return beats_the_circle(RWGAN, both, OWN_STEPS)
+
+    def in_pairs(u, v, cost):
+        return u + v - tf.linalg.diag_part(cost)
+
+    def over_all(u, v, cost):
+        return u[:, None] + v - cost
+
+    mistakes = [
+        (in_pairs, {}, "the fine is a mean over all pairs of the two batches, not row by row."),
+        (over_all, {"before": 1.0}, "before the fine stands eps."),
+        (over_all, {"eps": 1.0}, "in the exponent the excess is divided by eps."),
+        (
+            lambda u, v, cost: cost - u[:, None] - v,
+            {},
+            "the fine is for prices that exceed the cost: u + v - cost.",
+        ),
+        (
+            lambda u, v, cost: u[:, None] + v + cost,
+            {},
+            "take the cost of the move off, do not add it.",
+        ),
+    ]
+    return Losses(
+        reference,
+        inputs,
+        train,
+        right="both players share one number.",
+        mistakes=[
+            (
+                who,
+                lambda u, v, cost, sign=sign, excess=excess, how=how: (
+                    sign * dual(u, v, excess(u, v, cost), **how)
+                ),
+                says,
+            )
+            for excess, how, says in mistakes
+            for who, sign in (("critic", -1.0), ("generator", 1.0))
+        ],
     )

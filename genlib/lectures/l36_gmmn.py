@@ -2,15 +2,18 @@
 
 import functools
 
+import keras
 import numpy as np
 import tensorflow as tf
 from scipy.special import ndtri
 
-from genlib import plots
-from genlib.check import Choice, Function, Number, exercise
+from genlib import data, experiments, metrics, networks, plots
+from genlib.check import Choice, Number, exercise
 from genlib.divergences import kernels
 from genlib.divergences.samples import mmd2
+from genlib.gans import GAN, GMMN
 from genlib.lectures.maths import mixture, normal
+from genlib.lectures.write_on_arrays import Losses, beats_the_circle
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, density, dot, moving, panel
@@ -132,6 +135,122 @@ def _within(b):
     return WEIGHTS @ pairs @ WEIGHTS
 
 
+# The trainings: one seed of most on the page, three or five of each stored
+
+BANDWIDTHS = experiments.preset("gmmn", "ring").options["bandwidths"]
+STEPS, DIGIT_STEPS = 1000, 800
+
+SETTINGS = {
+    "gan": "GAN",
+    "gmmn": "GMMN",
+    "mnist": "GMMN, MNIST bandwidths",
+    "narrow": "bandwidth 0.02",
+    "middle": "bandwidth 0.2",
+    "wide": "bandwidth 16",
+    "pixels": "pixels matched",
+    "codes": "codes matched",
+}
+SINGLE = {"narrow": 0.02, "middle": 0.2, "wide": 16.0}
+
+
+def ring_points():
+    """2,000 points of the ring, ``(2000, 2)``."""
+    return data.toy("ring").sample(2000, seed=(0, 1)).numpy()
+
+
+def with_momentum(kind, seed, **options):
+    """A GAN or a GMMN of points with Adam as Keras has it: momentum 0.9, one rate throughout."""
+    nets = experiments.default_networks(kind, (2,), width=64, seed=seed)
+    model = kind(*nets, seed=seed, **options)
+    model.compile(*(keras.optimizers.Adam(1e-3, beta_1=0.9) for _ in nets))
+    return model
+
+
+def train(setting, seed=0, **film):
+    """The model of "gan", "gmmn" or "mnist" after `STEPS` steps with momentum 0.9."""
+    options = {"bandwidths": BANDWIDTHS} if setting == "gmmn" else {}
+
+    def make(seed):
+        return with_momentum(GAN if setting == "gan" else GMMN, seed, **options)
+
+    how = {"steps": STEPS, "batch_size": 256, "seeds": [seed]} | film
+    return experiments.over_seeds(make, ring_points(), **how)[0]
+
+
+class OneBandwidth(GMMN):
+    """A GMMN with one Gaussian kernel, whose bandwidth is a variable: one graph trains any."""
+
+    def __init__(self, generator, bandwidth, **options):
+        super().__init__(generator, kernel=self._alike, **options)
+        self.bandwidth = self.add_state("bandwidth", bandwidth)
+
+    def _alike(self, x, y):
+        return tf.exp(-kernels.squared_distances(x, y) / (2 * self.bandwidth.value**2))
+
+
+def with_one_bandwidth(settings, seed=0):
+    """The models of some of `SINGLE` after 400 steps, at the preset's optimizer."""
+
+    def make(setting):
+        nets = experiments.default_networks("gmmn", (2,), width=64, seed=seed)
+        how = {"bandwidth": SINGLE[setting], "seed": seed}
+        return experiments.build(OneBandwidth, "ring", nets, 400, **how)
+
+    ring = experiments.density("ring")
+    return experiments.over_seeds(make, ring, steps=400, batch_size=256, seeds=settings)
+
+
+def on_pixels(seed=0, **film):
+    """The trial of `DIGIT_STEPS` steps on digits, as `experiments.on_digits` gives it."""
+    return experiments.on_digits("gmmn", seed=seed, steps=DIGIT_STEPS, **film)
+
+
+def on_codes(seed=0):
+    """An autoencoder of digits, and a GMMN that has matched its codes: both trained."""
+    digits, _ = data.images("digits")
+    copier = networks.autoencoder((8, 8, 1), 8, 128, output_activation="sigmoid", seed=seed)
+    copier.compile(keras.optimizers.Adam(1e-3), "mse", jit_compile=False)
+    keras.utils.set_random_seed(seed)
+    copier.fit(digits, digits, batch_size=64, epochs=40, verbose=0)
+    codes = copier.get_layer("encoder")(digits)
+    usual = float(kernels.median_heuristic(codes, codes))
+    nets, bandwidths = [networks.mlp(16, 8, 256, seed=seed)], usual * np.float64([0.25, 0.5, 1, 2])
+    how = {"bandwidths": bandwidths.tolist(), "autoencoder": copier, "seed": seed}
+    model = experiments.build("gmmn", "digits", nets, DIGIT_STEPS, **how)
+    model.fit(digits, batch_size=256, steps_per_epoch=DIGIT_STEPS, verbose=0)
+    return copier, model
+
+
+def run(setting, seed):
+    """One stored run: `scores` on the ring, or how samples are read as digits."""
+    found = dict.fromkeys(("modes", "quality", "distance", "read", "classes", "copied"), np.nan)
+    if setting == "pixels":
+        return found | read(on_pixels(seed).score)
+    if setting == "codes":
+        return found | read_codes(*on_codes(seed))
+    if setting in SINGLE:
+        return found | scores(with_one_bandwidth([setting], seed)[0])
+    return found | scores(train(setting, seed))
+
+
+def scores(model):
+    """Modes, share of high quality and distance of 2,500 samples on the ring."""
+    found = experiments.score_points(model.sample(2500, seed=1).numpy(), "ring")
+    return dict(zip(("modes", "quality", "distance"), found, strict=True))
+
+
+def read(score):
+    """The share of generated digits that is read as one, and the classes."""
+    return {"read": score.confident, "classes": score.classes}
+
+
+def read_codes(copier, model):
+    """The same of 1,000 samples of `on_codes`, and the share read of its copies of real digits."""
+    held_out, _ = data.images("digits", "test")
+    made = metrics.class_scores(model.sample(1000, seed=1).numpy())
+    return read(made) | {"copied": metrics.class_scores(copier(held_out)).confident}
+
+
 # Exercises
 
 
@@ -158,41 +277,68 @@ def linear_kernel():
     )
 
 
+OWN_STEPS = 1300  # of the exercise's training
+
+
 @exercise("36_gmmn/2")
-def squared_mmd():
-    """Write mmd2(x, y, b): the V-statistic with one RBF kernel."""
+def moment_matching():
+    """Write loss(x, y): the U-statistic of MMD^2, and train a generator on it."""
 
     def inputs(rng):
-        d = int(rng.integers(1, 4))
-        return rng.normal(size=(5, d)), rng.normal(1, 1, size=(7, d)), float(rng.uniform(0.5, 2))
+        return tuple(rng.normal(m, 1, (16, 2)).astype(np.float32) for m in (0.0, 0.5))
 
-    def gram(x, y, b):
-        return np.exp(-np.sum((x[:, None] - y[None]) ** 2, -1) / (2 * b**2))
+    def means(x, y, pairs=16 * 15, between=2.0, kernel=None):
+        kernel = kernel or kernels.rbf(BANDWIDTHS)
+        within = [tf.reduce_sum(kernel(z, z)) - 16 * kernel(z[:1], z[:1])[0, 0] for z in (x, y)]
+        return sum(within) / pairs - between * tf.reduce_mean(kernel(x, y))
 
-    def formula(x, y, b):
-        return gram(x, x, b).mean() + gram(y, y, b).mean() - 2 * gram(x, y, b).mean()
+    def train(loss):
+        def both(model, real, fake):
+            return tf.constant(0.0), loss(real, fake)
 
-    return Function(
-        lambda x, y, b: float(mmd2(x, y, kernels.rbf(b), unbiased=False)),
+        return beats_the_circle(GMMN, both, OWN_STEPS)
+
+    def statistic(x, y):
+        return mmd2(x, y, kernels.rbf(BANDWIDTHS), unbiased=True)
+
+    return Losses(
+        statistic,
         inputs,
-        tolerance=1e-5,
-        right="two averages within, twice the one between taken off.",
+        train,
+        names=["loss"],
+        right="no pair of a point with itself, and no root.",
         mistakes=[
             (
-                lambda x, y, b: formula(x, y, b) + gram(x, y, b).mean(),
-                "Take the average between the samples off twice, not once.",
+                "loss",
+                lambda x, y: mmd2(x, y, kernels.rbf(BANDWIDTHS), unbiased=False),
+                "that is the V-statistic: leave out the pairs of a point with itself.",
             ),
             (
-                lambda x, y, b: float(mmd2(x, y, kernels.rbf(b), unbiased=True)),
-                "That is the U-statistic: keep the pairs of a point with itself.",
+                "loss",
+                lambda x, y: means(x, y, pairs=16 * 16),
+                "without the pairs of a point with itself only n (n - 1) are left: divide by that.",
             ),
             (
-                lambda x, y, b: formula(x, y, b / np.sqrt(2)),
-                "Divide the squared distance by 2 b^2, not by b^2.",
+                "loss",
+                lambda x, y: means(x, y, between=1.0),
+                "take the mean between x and y off twice, not once.",
             ),
-            (lambda x, y, b: np.sqrt(formula(x, y, b)), "That is the root: return MMD^2 itself."),
+            (
+                "loss",
+                lambda x, y: statistic(x, y) / len(BANDWIDTHS),
+                "add the kernels of the bandwidths up; that is their mean.",
+            ),
+            (
+                "loss",
+                lambda x, y: means(x, y, kernel=kernels.rbf([b / 2**0.5 for b in BANDWIDTHS])),
+                "divide the squared distance by 2 b^2, not by b^2.",
+            ),
+            (
+                "loss",
+                lambda x, y: kernels.safe_sqrt(statistic(x, y)),
+                "that is the root: single values of the U-statistic can be negative.",
+            ),
         ],
-        calls=8,
     )
 
 

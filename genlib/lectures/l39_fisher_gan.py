@@ -1,14 +1,17 @@
 """Lecture 39: Fisher GAN."""
 
-import keras
+import types
+
 import numpy as np
 import tensorflow as tf
 
-from genlib import networks
-from genlib.check import Choice, Function, Number, exercise
+from genlib import data, experiments
+from genlib.check import Choice, Number, exercise
 from genlib.divergences import witness
 from genlib.gans import FisherGAN
+from genlib.gans.fisher_gan import omega
 from genlib.lectures.maths import normal
+from genlib.lectures.write_on_arrays import Losses, beside_the_circle, in_training
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, log_slider, scene, slider
 from genlib.widgets.artists import curve, moving, panel, shade, words
@@ -158,6 +161,74 @@ def counted(x, y, side=0.1):
     return np.sqrt(2 * terms.sum()), np.sqrt(2 * np.count_nonzero(p + q) / len(x))
 
 
+# The trainings on the ring: one seed of each on the page, three or five stored
+
+SETTINGS = {"fined": "WGAN-GP, lambda 10", "held": "Fisher, ρ = 0.1", "wrong": "wrong sign"}
+WRONG_STEPS = 1000  # of the one with the wrong sign; the others take the preset's
+
+
+class WrongSign(FisherGAN):
+    """Fisher GAN whose multiplier goes up its gradient."""
+
+    def after_critic_step(self, real, fake):
+        before = self.multiplier.value + 0
+        super().after_critic_step(real, fake)
+        self.multiplier.assign(2 * before - self.multiplier.value)
+
+
+def train(setting, seed=0, **film):
+    """One of `SETTINGS` trained, as `experiments.on_toy` gives it."""
+    kind, how = {
+        "fined": ("wgan_gp", {"penalty_weight": 10.0}),
+        "held": (FisherGAN, {}),
+        "wrong": (WrongSign, {"steps": WRONG_STEPS}),
+    }[setting]
+    return experiments.on_toy(kind, seed=seed, **how, **film)
+
+
+def run(setting, seed):
+    """One stored run: `scores`, and what is measured of Fisher GAN alone."""
+    names = "modes", "quality", "width", "jsd", "size", "multiplier", "loss"
+    names += "F", "widened", "replaced", "narrow_axis", "wide_axis"
+    trial = train(setting, seed)
+    found = dict.fromkeys(names, np.nan) | scores(trial)
+    if setting != "fined":
+        found |= at_the_end(trial)
+    return found | (insides(trial) if setting == "held" else {})
+
+
+def scores(trial):
+    """Modes, share of high quality, width of a mode, and JSD by counting, in nats."""
+    return {
+        "modes": trial.modes,
+        "quality": trial.high_quality,
+        "width": trial.width,
+        "jsd": trial.jsd,
+    }
+
+
+def at_the_end(trial):
+    """The critic's size, its multiplier and its loss, means of the last 100 steps."""
+    names = {"size": "omega", "multiplier": "multiplier", "loss": "critic_loss"}
+    losses = trial.model.step_losses
+    return {name: float(np.mean(losses[of][-100:])) for name, of in names.items()}
+
+
+def insides(trial):
+    """F by counting of 30,000 samples, and of the same `repaired`; the modes' two axes."""
+    ring = data.toy("ring")
+    centers = np.asarray(data.mode_centers(ring))
+    x = ring.sample(30_000, seed=(0, 7)).numpy()
+    y = trial.model.sample(30_000, seed=3).numpy()
+    changed = {how: counted(x, repaired(y, centers, how))[0] for how in ("wider", "true")}
+    near = np.linalg.norm(y[:, None] - centers, axis=2)
+    on_modes = (y[(near.argmin(1) == k) & (near.min(1) < RADIUS)] for k in range(len(centers)))
+    axes = [np.sqrt(np.linalg.eigvalsh(np.cov(z.T))) for z in on_modes]
+    return {"F": counted(x, y)[0], "widened": changed["wider"], "replaced": changed["true"]} | dict(
+        zip(("narrow_axis", "wide_axis"), np.mean(axes, axis=0), strict=True)
+    )
+
+
 # The game in a box
 
 
@@ -201,45 +272,102 @@ def disjoint():
     )
 
 
-@exercise("39_fisher_gan/2")
-def in_units_of_size():
-    """Write fisher_value(f_real, f_fake): the gap in units of the critic's size."""
+OWN_RHO, OWN_STEPS = 0.1, 1200  # of the exercise's training
 
-    def reference(f_real, f_fake):
-        # At size 1 the constraint's terms vanish from the library's own loss.
-        size = (np.mean(f_real**2) + np.mean(f_fake**2)) / 2
-        start = keras.Input((1,))
-        same = keras.Model(start, keras.layers.Activation("linear")(start))
-        model = FisherGAN(networks.mlp(1, 1, 4), same)
-        real, fake = (tf.constant(f[:, None] / np.sqrt(size), tf.float32) for f in (f_real, f_fake))
-        return -float(model.critic_loss(real, fake))
+
+@exercise("39_fisher_gan/2")
+def own_losses():
+    """Write losses(on_real, on_fake, multiplier), and train with them."""
+    mean = tf.reduce_mean
+
+    def reference(on_real, on_fake, multiplier):
+        game = types.SimpleNamespace(
+            critic=lambda score, training: score,
+            multiplier=types.SimpleNamespace(value=multiplier),
+            rho=OWN_RHO,
+        )
+        return tuple(
+            loss(game, on_real, on_fake)
+            for loss in (FisherGAN.critic_loss, FisherGAN.generator_loss)
+        )
 
     def inputs(rng):
-        return rng.normal(1, 1, size=8), rng.normal(-0.5, 0.5, size=6)
+        return rng.normal(1, 1, (16, 1)), rng.normal(-0.5, 0.5, (16, 1)), rng.uniform(0.2, 1)
 
-    def gap(a, b):
-        return np.mean(a) - np.mean(b)
+    def lagrangian(size=omega, price=1.0, square=1.0, rho=OWN_RHO):
+        def loss(on_real, on_fake, multiplier):
+            gap, missing = mean(on_real) - mean(on_fake), 1 - size(on_real, on_fake)
+            return -(gap + price * multiplier * missing - square * rho / 2 * missing**2)
 
-    return Function(
+        return loss
+
+    def train(losses):
+        def both(model, real, fake):
+            on = (model.critic(z, training=True) for z in (real, fake))
+            return losses(*on, model.multiplier.value)
+
+        class Mine(FisherGAN):
+            def critic_loss(self, real, fake):
+                return both(self, real, fake)[0]
+
+            def generator_loss(self, real, fake):
+                return both(self, real, fake)[1]
+
+        trial = in_training(experiments.on_toy, Mine, seed=0, steps=OWN_STEPS)
+        return beside_the_circle(trial.model.sample(experiments.SAMPLES, seed=1).numpy())
+
+    return Losses(
         reference,
         inputs,
-        tolerance=1e-4,
-        right="it does not change when f is multiplied by 2, and it never exceeds 2.",
+        train,
+        right="the price of size is the multiplier's, and no slope is asked for.",
         mistakes=[
             (
-                lambda a, b: gap(a, b) / ((np.mean(a**2) + np.mean(b**2)) / 2),
-                "The size is the *root* of Omega: test that 2 f gives the same value as f.",
+                "critic",
+                lambda x, y, multiplier: -lagrangian()(x, y, multiplier),
+                "that is L itself, which the critic maximises: the sign turns for a loss.",
             ),
             (
-                lambda a, b: gap(a, b) / np.sqrt((np.var(a) + np.var(b)) / 2),
+                "critic",
+                lagrangian(size=lambda x, y: sum(map(tf.math.reduce_variance, (x, y))) / 2),
                 "Omega is not centred: take mean squares, not variances.",
             ),
             (
-                lambda a, b: gap(a, b) / np.sqrt(np.mean(a**2) + np.mean(b**2)),
+                "critic",
+                lagrangian(size=lambda x, y: 2 * omega(x, y)),
                 "Omega has a half before each of its two terms.",
             ),
+            (
+                "critic",
+                lagrangian(size=lambda x, y: tf.sqrt(omega(x, y))),
+                "that holds the root of Omega; in L stands Omega itself.",
+            ),
+            (
+                "critic",
+                lagrangian(price=-1.0),
+                "the multiplier's term has the wrong sign: a large critic would be paid for.",
+            ),
+            (
+                "critic",
+                lagrangian(square=-1.0),
+                "the square of 1 - Omega is taken away from L: it fines both sides.",
+            ),
+            (
+                "critic",
+                lagrangian(square=2.0),
+                "before the square of 1 - Omega stands rho / 2, not rho.",
+            ),
+            (
+                "critic",
+                lagrangian(price=0.0, square=0.0),
+                "that is the gap alone, which grows with the size: the constraint is missing.",
+            ),
+            (
+                "generator",
+                lambda x, y, multiplier: mean(y),
+                "the generator raises the scores of its samples: mind the sign.",
+            ),
         ],
-        calls=5,
     )
 
 
