@@ -44,9 +44,13 @@ def test_the_lectures():
     assert [*ALL] == [
         f"{lecture}/{number}"
         for lecture, number in (
+            ("32_wgan_gp", 2),
+            ("34_rwgan", 4),
             ("35_mcgan", 4),
+            ("36_gmmn", 2),
             ("37_mmd_gan", 4),
             ("38_cramer_gan", 2),
+            ("39_fisher_gan", 2),
             ("40_ebgan", 4),
             ("41_began", 4),
             ("42_magan", 4),
