@@ -149,6 +149,10 @@ FAULTS = {
         "ended in E",
     ),
     "stderr": (on_cell("explore", lambda c: c.outputs.append(stream("!", "stderr"))), "to stderr"),
+    "address": (
+        on_cell("explore", lambda c: c.outputs.append(stream("<f at 0x7f1234567890>"))),
+        "prints an address",
+    ),
     "a dead widget": (on_cell("explore", widget_without_picture), "without a still picture"),
     "no alt text": (on_cell("explore", lambda c: c.update(outputs=[picture("")])), "alt text"),
     "no alt text in prose": (replace("## Where it", "![](a.png)\n\n## Where it"), "alt text"),

@@ -192,6 +192,8 @@ def executed(path, notebook):
                 yield f"cell {index} ended in {output.ename}"
             if output.get("name") == "stderr":
                 yield f"cell {index} wrote to stderr: {output.text[:200]!r}"
+            if re.search(r" at 0x[0-9a-f]{6}", output.get("text", "")):
+                yield f"cell {index} prints an address, which is another in each run"
             if WIDGET_VIEW in output.get("data", {}):
                 yield f"cell {index} shows a widget without a still picture beside it"
 

@@ -199,7 +199,6 @@ def settle(loss, start, steps=200, n=1000, rate=0.05):
     """Where a Gaussian ends that goes down ``loss(x, g1, g2)``, h(x) = x: (location, scale)."""
     place, scale = tf.Variable(start), tf.Variable(1.0)
 
-    @tf.function
     def go():
         for i in tf.range(steps):
             x, z1, z2 = (tf.random.stateless_normal((n, 1), [k, i]) for k in range(3))
@@ -211,7 +210,7 @@ def settle(loss, start, steps=200, n=1000, rate=0.05):
             ):
                 variable.assign_sub(rate * slope)
 
-    go()
+    tf.function(go).get_concrete_function()()  # a function a call: TensorFlow would warn of it
     return float(place), abs(float(scale))
 
 
