@@ -60,6 +60,11 @@ def settled(page, image):
     return now
 
 
+def hear(said, words) -> None:
+    """Wait for words on the page: a message of their own brings them, the picture's comes first."""
+    said.filter(has_text=words).wait_for(timeout=10_000)
+
+
 def drag(page, handle):
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
@@ -93,7 +98,11 @@ def reveal(page, cell):
     button.focus()
     image = cell.locator(".jupyter-widgets img").first
     change(page, image, lambda: page.keyboard.press("Space"))
-    assert settings.last.input_value() != before
+    page.wait_for_function(
+        "([line, before]) => line.value !== before",
+        arg=[settings.last.element_handle(), before],
+        timeout=10_000,
+    )
 
 
 def elsewhere(route):
@@ -165,7 +174,8 @@ def test_a_canvas_is_drawn_on_by_mouse_finger_and_text(jupyterlab):
     text, said = page.get_by_role("textbox", name="Strokes"), page.get_by_role("status")
     assert text.input_value() == "0.2,0.5 0.8,0.5"
     change(page, image, page.get_by_role("button", name="nothing").click)
-    assert text.input_value() == "" and "strokes: 0" in said.inner_text()
+    hear(said, "strokes: 0")
+    assert text.input_value() == ""
 
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
@@ -180,7 +190,8 @@ def test_a_canvas_is_drawn_on_by_mouse_finger_and_text(jupyterlab):
         page.mouse.up()
 
     change(page, image, mouse)
-    assert text.input_value().startswith("0.25,0.5") and "strokes: 1" in said.inner_text()
+    hear(said, "strokes: 1")
+    assert text.input_value().startswith("0.25,0.5")
     assert "strokes: 1" in canvas.get_attribute("aria-label")
     # What the learner sees on the canvas is there: ink on the line, none above it.
     inked = canvas.evaluate(
@@ -202,16 +213,17 @@ def test_a_canvas_is_drawn_on_by_mouse_finger_and_text(jupyterlab):
 
     scrolled = page.evaluate("window.scrollY")
     change(page, image, finger)
-    assert "strokes: 2" in said.inner_text() and page.evaluate("window.scrollY") == scrolled
+    hear(said, "strokes: 2")
+    assert page.evaluate("window.scrollY") == scrolled
     change(page, image, page.get_by_role("button", name="Undo").click)
-    assert "strokes: 1" in said.inner_text()
+    hear(said, "strokes: 1")
 
     def typed():
         text.fill("0.1,0.1 0.9,0.9; 0.5,0.5")
         text.press("Enter")
 
     change(page, image, typed)
-    assert "strokes: 2" in said.inner_text()
+    hear(said, "strokes: 2")
     text.fill("0.1,7")
     text.press("Enter")
     page.get_by_text("strokes must be").wait_for(timeout=10_000)
