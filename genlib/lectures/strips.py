@@ -122,7 +122,7 @@ def verdict(names, new) -> list[str]:
 def draw(names, new):
     """The strips, one below the other, with their scores; ``new`` in bold."""
     kept, names = pictures(), (REAL, *names)
-    fig, axes = plots.figure(len(names), 1, size=(7.2, 0.3 + 0.36 * len(names)))
+    fig, axes = plots.figure(len(names), 1, size=(8.4, 0.3 + 0.36 * len(names)))
     for ax, name in zip(np.atleast_1d(axes), names, strict=True):
         ax.imshow(np.hstack(kept[name]), cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         ax.set(xticks=[], yticks=[])
