@@ -66,6 +66,7 @@ def test_the_gan_makes_digits_of_all_classes():
     made = load("gan28")(tf.random.stateless_normal((1000, 32), (0, 1))).numpy()
     score = read(made)
     assert score.confident > 0.5 and score.classes == 10
+    assert metrics.class_scores(made).confident > 0.85
     assert np.median(nearest(made, made)) > 4  # none is drawn twice
 
 

@@ -5,11 +5,13 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import expit
 
-from genlib import networks, plots
+from genlib import data, metrics, networks, plots
 from genlib.check import Choice, Number, exercise
 from genlib.gans import GAN
+from genlib.lectures import live28
 from genlib.lectures.maths import log_normal, normal
 from genlib.lectures.write_a_loss import Game
+from genlib.likelihood import VAE
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
 from genlib.widgets.artists import curve, density, dot, key, moving, panel, words
@@ -280,6 +282,100 @@ def pair_text(values):
     return f"{first.real:.3f}, {second.real:.3f}".replace("-", "−")
 
 
+# The trainings: one seed of some on the page, three or five of each stored
+
+RING_STEPS = 1500  # of the generator on the ring
+CENTERS = data.mode_centers(data.toy("ring"))
+
+SETTINGS = {
+    "vae": "VAE",
+    "non_saturating": "GAN, non-saturating",
+    "minimax": "GAN, minimax",
+    "fast": "momentum 0.9",
+    "damped": "momentum 0.9, R1",
+    "brake": "GAN with R1",
+    "free": "GAN without R1",
+    **live28.YARDSTICKS,
+}
+ON_RING = ["non_saturating", "minimax", "vae", "fast", "damped"]
+OPTIONS = {"minimax": {"objective": "minimax"}, "damped": {"r1": 1.0}, "brake": {"r1": 1.0}}
+
+
+def ring_points():
+    """8,192 points of the ring."""
+    return data.toy("ring").sample(8192, seed=(0, 1)).numpy()
+
+
+def adam(momentum=0.5):
+    """The optimizer of every training on the ring."""
+    return keras.optimizers.Adam(1e-3, beta_1=momentum)
+
+
+def new_vae(seed):
+    """A VAE whose decoder is the generator of `new_gan`."""
+    encoder, decoder = networks.mlp(2, 4, 64, seed=seed + 100), networks.mlp(2, 2, 64, seed=seed)
+    return VAE(encoder, decoder, latent_dim=2, likelihood="gaussian", scale=0.1, seed=seed)
+
+
+def new_gan(seed, **options):
+    """The GAN of the ring, untrained."""
+    generator = networks.mlp(2, 2, width=64, seed=seed)
+    critic = networks.mlp(2, 1, width=64, seed=seed + 100)
+    return GAN(generator, critic, seed=seed, **options)
+
+
+class Travel(keras.callbacks.Callback):
+    """How far the mean of the samples moves from epoch to epoch, here of 50 steps."""
+
+    def on_train_begin(self, logs=None):
+        self.means = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.means.append(self.model.sample(1000, seed=1).numpy().mean(0))
+
+    def a_step(self):
+        """The distance, on average over the second half of the training."""
+        half = np.array(self.means[len(self.means) // 2 :])
+        return np.linalg.norm(np.diff(half, axis=0), axis=1).mean()
+
+
+def train(setting, seed=0, callbacks=()):
+    """The model of one of the first five `SETTINGS`, trained on the ring in epochs of 50 steps."""
+    if setting == "vae":
+        model = new_vae(seed)
+        model.compile(adam(), jit_compile=False)
+    else:
+        momentum = 0.9 if setting in ("fast", "damped") else 0.5
+        model = new_gan(seed, **OPTIONS.get(setting, {}))
+        model.compile(adam(momentum), adam(momentum), jit_compile=False)
+    how = {"steps_per_epoch": 50, "epochs": RING_STEPS // 50, "callbacks": [*callbacks]}
+    model.fit(ring_points(), batch_size=128, verbose=0, **how)
+    return model
+
+
+def train_digits(setting, seed=0, **film):
+    """The model of "brake" or "free", trained on digits of 28x28."""
+    return live28.train(GAN, seed, **OPTIONS.get(setting, {}), **film)
+
+
+def score(made):
+    """How many modes samples ``(n, 2)`` reach, and their share of high quality."""
+    return metrics.mode_coverage(made, CENTERS, radius=0.3)
+
+
+def run(setting, seed):
+    """One stored run: modes, quality and travel of samples on the ring, or what digits score."""
+    found = dict.fromkeys(("modes", "quality", "moves", *live28.FORMS), np.nan)
+    if setting in live28.YARDSTICKS:
+        return found | live28.run(setting, seed)
+    if setting in ("brake", "free"):
+        return found | live28.run(train_digits(setting, seed), seed)
+    travel = Travel()
+    made = score(train(setting, seed, [travel]).sample(2500, seed=1))
+    scores = {"modes": made.modes, "quality": made.high_quality, "moves": travel.a_step()}
+    return found | scores
+
+
 # Exercises
 
 
@@ -314,6 +410,7 @@ def own_gan():
     return Game(
         GAN,
         right="and from two seeds it covers all eight modes and beats the plain circle.",
+        steps=1200,
         mistakes=[
             (
                 "critic_loss",

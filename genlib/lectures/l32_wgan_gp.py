@@ -8,6 +8,7 @@ from genlib import data, experiments, networks, plots
 from genlib.check import Choice, Number, exercise
 from genlib.gans import WGANGP, penalties
 from genlib.gans.wgan import clip_weights
+from genlib.lectures import live28, shipped
 from genlib.lectures.write_on_arrays import Losses, beside_the_circle, in_training
 from genlib.plots import COLORS
 from genlib.widgets import Scene, log_slider, scene, slider
@@ -123,8 +124,13 @@ SETTINGS = {
     "penalty": "penalty, lambda 0.1",
     "large": "box c = 0.1",
     "ten": "penalty, lambda 10",
+    "digits": "digits, lambda 10",
+    "tenth": "digits, lambda 0.1",
+    "convolutions": "digits, convolution",
 }
 OPTIONS = {"small": {"clip": 0.01}, "large": {"clip": 0.1}, "ten": {"penalty_weight": 10.0}}
+ON_DIGITS = {"digits": 10.0, "tenth": 0.1, "convolutions": 10.0}  # the penalty's weight
+FEW = 300  # steps with convolutions: about as many seconds as `live28.STEPS` without
 
 
 def train(setting, seed=0, **film):
@@ -133,9 +139,26 @@ def train(setting, seed=0, **film):
     return experiments.on_toy(kind, seed=seed, steps=STEPS, **OPTIONS.get(setting, {}), **film)
 
 
+def train_digits(setting, seed=0, **film):
+    """One of `ON_DIGITS` trained on digits of 28x28, with the budget of lecture 30."""
+    how = {"penalty_weight": ON_DIGITS[setting], "critic_steps": 1} | film
+    if setting == "convolutions":
+        how |= {"nets": convolutions, "steps": FEW}
+    return live28.train(WGANGP, seed, **how)
+
+
+def convolutions(seed):
+    """The networks of `shipped.gan28`, untrained."""
+    return shipped.gan28(seed), shipped.critic28(seed + 100)
+
+
 def run(setting, seed):
-    """One stored run: `scores` of a training."""
-    return scores(train(setting, seed))
+    """One stored run: `scores` of a training, or what its digits score."""
+    found = dict.fromkeys(("modes", "quality", "distance", "width", "slope"), np.nan)
+    found |= dict.fromkeys(("read", "strict", "kinds"), np.nan)
+    if setting in ON_DIGITS:
+        return found | live28.run(train_digits(setting, seed), seed)
+    return found | scores(train(setting, seed))
 
 
 def scores(trial):

@@ -45,7 +45,7 @@ def pictures() -> dict[str, np.ndarray]:
 
 
 def scores(made) -> tuple[float, int, float]:
-    """Return (share read as a digit, classes, width) of pictures ``(n, 16, 16, 1)``.
+    """Return (share read as a digit, classes, width) of pictures ``(n, 16, 16, 1)`` or 28x28.
 
     Width, the figure for variety: how far the pictures read as one digit lie from their mean, as a
     share of how far the real ones do (root mean squares). A generator that knows one picture of
@@ -53,8 +53,13 @@ def scores(made) -> tuple[float, int, float]:
     """
     if not np.isfinite(made).all():
         return 0.0, 0, 0.0
-    read, real, label = metrics.class_scores(made), *data.images("digits16")
-    read_as = metrics.read_digits(made)
+    read = metrics.class_scores(made)
+    return read.confident, read.classes, width(made, metrics.read_digits(made))
+
+
+def width(made, read_as) -> float:
+    """The third of `scores`, for pictures that `metrics.read_digits` has read."""
+    real, label = data.images("digits16" if np.shape(made)[1] == 16 else "mnist5k")
     found = [digit for digit in range(10) if np.sum(read_as == digit) > 1]
     ours, true = (
         [np.sum((x[of == c] - x[of == c].mean(0)) ** 2, axis=(1, 2, 3)) for c in found]
@@ -62,9 +67,9 @@ def scores(made) -> tuple[float, int, float]:
     )
     count = [len(x) for x in ours]
     if not found:
-        return read.confident, read.classes, 0.0
+        return 0.0
     among_real = np.average([x.mean() for x in true], weights=count)
-    return read.confident, read.classes, float(np.sqrt(np.concatenate(ours).mean() / among_real))
+    return float(np.sqrt(np.concatenate(ours).mean() / among_real))
 
 
 def yardsticks() -> dict[str, np.ndarray]:

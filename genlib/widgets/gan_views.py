@@ -45,16 +45,16 @@ def points_view(points, surface, *, steps, curve="critic_loss", label=None, line
     return TrainingView(draw, alt=alt)
 
 
-def digits_view(digits, *, steps, alt) -> TrainingView:
-    """Return a callback that draws sixty real pictures ``(n, h, w, c)`` and sixty generated."""
+def digits_view(digits, *, steps, alt, many=60) -> TrainingView:
+    """Return a callback that draws real pictures ``(n, h, w, c)`` and as ``many`` generated."""
 
     def draw(fig, model, epoch, logs):
         fig.get_layout_engine().set(wspace=0.12)
         left, right = fig.subplots(1, 2)
-        plots.images(left, digits[:60], columns=10)
+        plots.images(left, digits[:many], columns=10)
         left.set_title("real")
-        made = model.sample(60, seed=1, averaged=model.ema is not None and epoch > 0)
+        made = model.sample(many, seed=1, averaged=model.ema is not None and epoch > 0)
         plots.images(right, made, columns=10)
         right.set_title(f"generated, after {steps * epoch:,} steps")
 
-    return TrainingView(draw, alt=alt, size=(9.6, 3.4))
+    return TrainingView(draw, alt=alt, size=(9.6, 0.4 + many / 20))
