@@ -18,7 +18,9 @@ METHODS = "ddpm", "ddim", "heun"
 class Diffusion(LikelihoodModel):
     """A network that takes noise out again, trained at every level of noise at once.
 
-    Args (else TypeError or ValueError):
+    TypeError or ValueError for arguments that do not fit.
+
+    Args:
       network: from ``[x (n, *shape), t (n, 1)]``, t from 0 (data) to 1 (noise), to the guessed
         noise ``(n, *shape)``; with ``levels`` to logits ``(n, *shape, levels)``, to which the noisy
         pixel's own evidence is added. With ``classes`` a third input, ``(n, classes)``: one-hot, or

@@ -24,7 +24,9 @@ class PixelCNN(LikelihoodModel):
     horizontal one its own row up to the pixel. With ``blind_spot`` there is one stack, as in the
     first PixelCNN (2016a, arXiv:1601.06759, section 3.4): no wedge above and to the right is seen.
 
-    Args (else ValueError):
+    ValueError for arguments that do not fit.
+
+    Args:
       image_shape: ``(h, w, c)``.
       levels: how many grey levels there are; pixels are k / (levels - 1), so 2 is black and white.
       width: features in a stack, at least c.

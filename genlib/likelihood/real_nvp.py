@@ -66,7 +66,9 @@ class RealNVP(LikelihoodModel):
 
     ``log p(x) = log N(z; 0, 1) + log|det dz/dx|``, ``z = forward(x)`` (section 3.1); untrained, x.
 
-    Args (else ValueError):
+    ValueError for arguments that do not fit.
+
+    Args:
       dim: numbers in an example, at least 2.
       layers: coupling layers, in pairs: a random half of the coordinates, then the other half.
       width, depth: of each layer's network.
