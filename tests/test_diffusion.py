@@ -34,20 +34,25 @@ class Exact(Diffusion):
 
 
 class Pixels(Diffusion):
-    """The exact denoiser of independent pixels with chances ``(d, levels)`` of their levels."""
+    """The exact denoiser of independent pixels with chances ``(d, levels)`` of their levels.
 
-    def __init__(self, chances, **options):
-        d, levels = chances.shape
-        network = networks.timed_mlp(d, levels=levels, width=4)
-        super().__init__(network, levels=levels, **options)
-        self.chances = chances
+    Or, of classes, with ``(classes, d, levels)``; it must be told which.
+    """
+
+    def __init__(self, chances, classes=0, **options):
+        d, levels = chances.shape[-2:]
+        network = networks.timed_mlp(d, classes, levels, width=4)
+        super().__init__(network, levels=levels, classes=classes, **options)
+        self.log_chances = np.log(chances).astype(np.float32)
 
     def _call(self, x, step, condition):
         a, b = (
             tf.gather(tf.constant(v, tf.float32), step)[:, None, None] for v in (self.a, self.b)
         )
         gap = x[..., None] - b * tf.linspace(-1.0, 1.0, self.levels)
-        return np.log(self.chances).astype(np.float32) - gap**2 / (2 * a**2)
+        prior = self.log_chances
+        prior = tf.einsum("nc,cdl->ndl", condition, prior) if self.classes else prior
+        return prior - gap**2 / (2 * a**2)
 
 
 @pytest.mark.parametrize("schedule, steps", [("linear", 1000), ("linear", 100), ("cosine", 200)])
@@ -129,6 +134,19 @@ def test_the_bound_of_independent_pixels_is_their_log_probability():
     assert worse.mean() < bound.mean() - 0.3
 
 
+def test_bounds_given_each_class_classify_by_bayes_rule():
+    chances = RNG.dirichlet(np.ones(5), size=(2, 8)).astype(np.float32)
+    true = RNG.integers(2, size=400)
+    level = np.array([[RNG.choice(5, p=c / c.sum()) for c in chances[k]] for k in true])
+    exact = np.sum(np.log(chances)[:, np.arange(8), level], -1)
+    model = Pixels(chances, classes=2, schedule="cosine")
+    bounds = np.stack([model.elbo(level / 4, 1000, seed=0, condition=k) for k in (0, 1)])
+    np.testing.assert_allclose(bounds[1] - bounds[0], exact[1] - exact[0], atol=1.5)
+    assert np.mean(bounds.argmax(0) == exact.argmax(0)) > 0.93 > 0.6 > np.mean(true)
+    each = model.elbo(level / 4, 1000, seed=0, condition=true)
+    np.testing.assert_allclose(each, bounds[true, np.arange(400)], rtol=1e-4)
+
+
 @pytest.mark.parametrize("method", ["ddim", "heun"])
 def test_the_lecture_samples_as_the_library_does(method, monkeypatch):
     monkeypatch.setattr(l60, "EXACT", Noised(np.zeros((1, 2)), SCALE))
@@ -147,6 +165,15 @@ def test_the_lecture_s_bound_is_the_library_s(monkeypatch):
     assert bound == pytest.approx(np.mean(Exact(steps=50).elbo(x, 300, seed=0)), abs=0.3)
     assert truth == pytest.approx(-1 - np.log(2 * np.pi * SCALE**2), abs=0.03)
     assert len(terms) == 51 and terms[0] == 0
+
+
+def test_the_lecture_s_terms_of_each_label_are_the_bound_s():
+    """Summed over all steps they differ, from label to label, as the bounds do."""
+    model = l60.train_digits(1, seed=0)
+    terms = l60.terms_by_label(model, draws=1000, seed=1)[..., :40].sum(0)
+    x = l60.digits("test")[0][:40]
+    bounds = np.stack([model.elbo(x, 1000, seed=2, condition=label) for label in (3, 8)])
+    np.testing.assert_allclose(terms[8] - terms[3], bounds[0] - bounds[1], atol=0.3)
 
 
 def test_levels_become_guesses_of_the_mean():
@@ -239,6 +266,8 @@ POINTS = np.zeros((5, 2))
         (lambda m: m.score(POINTS, 1001), "step must be at most"),
         (lambda m: m.elbo([[0.0, np.nan]]), "x must be finite"),
         (lambda m: m.elbo(POINTS, 0), "draws_of_steps must be"),
+        (lambda m: m.elbo(POINTS, condition=1), "condition must be None"),
+        (lambda m: small(classes=2).elbo(POINTS, condition=2), "condition must be 0 to 1"),
         (lambda m: small(levels=3).elbo(POINTS + 0.3), "x must be one of 3 levels"),
         (lambda m: small(steps=1), "steps must be a whole number of at least 2"),
         (lambda m: small(schedule="flat"), "schedule must be one of"),

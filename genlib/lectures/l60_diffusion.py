@@ -1,9 +1,11 @@
 """Lecture 60: diffusion."""
 
 import functools
+import itertools
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from genlib import data, metrics, networks
 from genlib.check import Choice, Function, Number, exercise
@@ -299,6 +301,47 @@ def variety(x, labels):
     return float(np.mean([p.var(0).sum() for p in parts if len(p) > 1]))
 
 
+#: From which step on `by_bayes` counts the terms of the bound.
+CUTS = (1, 50, 100, 250, 500, 750, 900)
+REPEATS = 16
+
+
+def terms_by_label(model, draws=200, seed=0, until=T):
+    """The bound's KL divergences for each label, ``(draws, 10, n)``, of held-out digits, in nats.
+
+    The steps ``until`` that one are cut into parts of one length, and of each part one step is
+    drawn, for all digits. Each label sees the same noise.
+    """
+    rng, x = np.random.default_rng(seed), 2 * digits("test")[0].astype(np.float32) - 1
+    gains, labels = -np.diff(model.sigma[1:] ** -2), np.eye(10, dtype=np.float32)
+    edges, found = np.linspace(0, until - 1, draws + 1).astype(int), []
+    guess = tf.function(model.guess, reduce_retracing=True)
+    for low, high in itertools.pairwise(edges):
+        step = rng.integers(low, high) + 2
+        noisy = model.b[step] * x + model.a[step] * rng.normal(size=x.shape)
+        noisy = tf.constant(noisy, tf.float32)
+        miss = [
+            np.sum((guess(noisy, tf.constant(step), np.tile(one, (len(x), 1)))[1] - x) ** 2, 1)
+            for one in labels
+        ]
+        found.append(gains[low:high].sum() / 2 * np.array(miss))
+    return np.array(found)
+
+
+def by_bayes(model, seed=0):
+    """How many held-out digits have the least terms given their own label: for each of `CUTS`.
+
+    Bayes' rule with labels that are equally likely. The first cut is the whole bound but for its
+    last step, log p(x | x_1). And "bayes_often": the whole, with `REPEATS` noises at each step
+    below 50.
+    """
+    terms, labels = terms_by_label(model, seed=seed), digits("test")[1]
+    sums = {cut: terms[cut * len(terms) // T :].sum(0) for cut in CUTS}
+    low = [terms_by_label(model, len(terms) // 20, 100 + k, until=50) for k in range(REPEATS)]
+    sums["_often"] = sums[50] + np.mean(low, 0).sum(0)
+    return {f"bayes{k}": float(np.mean(v.argmin(0) == labels)) for k, v in sums.items()}
+
+
 GUIDANCE = (0, 1, 2, 4)
 
 
@@ -332,6 +375,7 @@ SCORES = (
     "modes",
     "nats_train",
     "nats_test",
+    *(f"bayes{cut}" for cut in (*CUTS, "_often")),
 ) + tuple(f"{kind}{w}" for w in GUIDANCE for kind in ("read", "right", "variety"))
 
 
@@ -342,7 +386,9 @@ def run(setting, seed):
         scores = ring_scores(model, seed=seed)
     else:
         kind = WithoutEvidence if setting == "without" else Diffusion
-        scores = digit_scores(train_digits(1500, seed, kind), seed=seed)
+        model = train_digits(1500, seed, kind)
+        scores = digit_scores(model, seed=seed)
+        scores |= by_bayes(model, seed) if setting == "short" else {}
     return dict.fromkeys(SCORES, np.nan) | scores
 
 

@@ -171,15 +171,19 @@ class Diffusion(LikelihoodModel):
           guidance: see `guess`.
         """
         n, source = validate.count("n", n), draws(seed)
-        x = normal((n, *self.data_shape), source)
-        if condition is not None:
-            if not self.classes:
-                raise ValueError("condition must be None: the model has no classes")
-            labels = np.broadcast_to(condition, (n,)) if np.ndim(condition) == 0 else condition
-            condition = tf.one_hot(check_labels("condition", labels, n, self.classes), self.classes)
+        x, condition = normal((n, *self.data_shape), source), self._one_hot(condition, n)
         guidance = validate.non_negative("guidance", guidance)
         x = self.denoise(x, steps, method, condition, guidance, source)[-1]
         return x if self.levels is None else tf.clip_by_value((x + 1) / 2, 0, 1)
+
+    def _one_hot(self, condition, n):
+        """A class, or one for each, as ``(n, classes)``; zeros for any."""
+        if condition is None:
+            return tf.zeros((n, self.classes))
+        if not self.classes:
+            raise ValueError("condition must be None: the model has no classes")
+        labels = np.broadcast_to(condition, (n,)) if np.ndim(condition) == 0 else condition
+        return tf.one_hot(check_labels("condition", labels, n, self.classes), self.classes)
 
     def denoise(self, x, steps=50, method="ddim", condition=None, guidance=1.0, seed=None):
         """From noise ``x`` ``(n, *shape)`` to data: the list of ``steps + 1`` stages."""
@@ -190,7 +194,7 @@ class Diffusion(LikelihoodModel):
         guess, stages = self._guesser(guidance), [x]
         source = seed if hasattr(seed, "next") else draws(seed)
         if condition is None:
-            condition = tf.zeros((len(x), self.classes))
+            condition = self._one_hot(None, len(x))
         for now, then in zip(grid[:-1], grid[1:], strict=True):
             noise, data = guess(x, now, condition)
             a, b = np.float32(self.a[then]), np.float32(self.b[then])
@@ -223,37 +227,40 @@ class Diffusion(LikelihoodModel):
 
     # Likelihood
 
-    def elbo(self, x, draws_of_steps=100, seed=None):
-        """A bound below log p(x), estimated without bias: ``(n,)``, in nats.
+    def elbo(self, x, draws_of_steps=100, seed=None, condition=None):
+        """A bound below log p(x), or log p(x | condition), without bias: ``(n,)``, in nats.
 
         ``log p(x | x_1) - KL(x_T) - sum of KL_t`` (Ho et al., equation 5), where the KL of step t
         is ``(1 / sigma^2 of t - 1, less that of t) |x - guess|^2 / 2``. Of the steps 2 to T
         ``draws_of_steps`` are drawn, more where a KL is likely large, and weighted for it. With
-        ``levels`` it bounds the log-probability of a picture.
+        ``levels`` it bounds the log-probability of a picture. ``condition``: as in `sample`; with
+        one seed the bounds of two classes share their noise.
         """
         x, source = self.check_batch("x", x), draws(seed)
         k = validate.count("draws_of_steps", draws_of_steps)
         rng, inside = np.random.default_rng(np.asarray(source.next())), self._inside(x)
         size, b, a = int(np.prod(self.data_shape)), self.b[-1], self.a[-1]
         last = (b**2 * _summed(inside**2) + size * (a**2 - 1 - 2 * np.log(a))) / 2
-        bound = self._reconstruction(x, normal(x.shape, source)) - tf.cast(last, tf.float32)
+        one_hot = self._one_hot(condition, len(x))
+        bound = self._reconstruction(x, normal(x.shape, source), one_hot)
+        bound -= tf.cast(last, tf.float32)
         gains = -np.diff(self.sigma[1:] ** -2)  # of the steps 2 to T
         chances = gains * self.a[2:] ** 2 / np.sum(gains * self.a[2:] ** 2)
         marks = (np.arange(k) + rng.random(k)) / k  # one draw in each k-th part of the chances
         drawn = np.minimum(np.searchsorted(np.cumsum(chances), marks), len(chances) - 1)
-        guess, none = self._guesser(1.0), tf.zeros((len(x), self.classes))
+        guess = self._guesser(1.0)
         for i in drawn:
             noisy = self.b[i + 2] * inside + self.a[i + 2] * normal(x.shape, source)
-            _, data = guess(tf.cast(noisy, tf.float32), i + 2, none)
+            _, data = guess(tf.cast(noisy, tf.float32), i + 2, one_hot)
             bound -= np.float32(gains[i] / chances[i] / (2 * k)) * _summed((inside - data) ** 2)
         return bound
 
-    def _reconstruction(self, x, noise):
+    def _reconstruction(self, x, noise, condition):
         ones = tf.ones(tf.shape(x)[:1], tf.int32)
         noisy = self._noisy(x, ones, noise)
         if self.levels is not None:
-            return self._log_levels(self._call(noisy, ones, None), x)
-        _, data = self.guess(noisy, 1)
+            return self._log_levels(self._call(noisy, ones, condition), x)
+        _, data = self.guess(noisy, 1, condition)
         return _summed(gaussian.log_density(x, data, np.float32(self.sigma[1])))
 
 
