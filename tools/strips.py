@@ -1,6 +1,6 @@
 """Train every GAN on 16x16 digits at equal budgets, and store a strip of samples and its scores.
 
-``nice -n 15 python tools/strips.py [--seeds 1] [--variants gan wgan ...]`` makes what
+``nice -n 15 python tools/strips.py [--seeds 3] [--variants gan wgan ...]`` makes what
 ``genlib/experiments/digits16.csv`` lacks, a line a training; stopped, it goes on where it was.
 Each generator makes `SAMPLES_SEEN` pictures in training, on networks of the same sizes, with the
 settings of ``[digits16]`` in ``presets.toml``. The first ten samples of seed 0, as they come, go to
@@ -30,7 +30,7 @@ OURS = 20_000  # steps
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--variants", nargs="+", default=list(REGISTRY))
     parser.add_argument("--ours", action="store_true", help="lecture 30's GAN, for longer")
     args = parser.parse_args()

@@ -20,7 +20,8 @@ REAL, MEANS, OURS = "real, held out", "means of two", "ours"
 def strips(upto: str) -> None:
     """Show ten 16x16 digits of each GAN of the lectures up to ``upto``, such as "33_lsgan".
 
-    The first ten samples of seed 0, unpicked, beside what 1,000 samples score: see `scores`.
+    The first ten samples of seed 0, unpicked, beside what 1,000 samples score, a mean over the
+    seeds: see `scores`.
     ValueError unless ``upto`` is one of those lectures.
     """
     validate.choice("upto", upto, TAUGHT)
@@ -98,12 +99,14 @@ def table(names) -> list[str]:
     wide = max(len(row_of(name)) for name in (MEANS, *names))
     seeds = max(int(row["seed"]) for row in stored()) + 1
     lines = [
-        f"{SAMPLES_SEEN:,} samples each in training; {seeds} seed{'s' * (seeds > 1)}",
-        f"{'':<{wide}}  read  classes  width  CPU seconds",
+        f"{SAMPLES_SEEN:,} samples each in training; means over {seeds} seeds",
+        f"{'':<{wide}}  read  (least..most)  classes  width  CPU seconds",
     ]
     for name in (REAL, MEANS, *names):
         read, classes, width, seconds = means(name)
-        line = f"{row_of(name):<{wide}} {read:5.0%} {classes:8.3g} {width:6.2f}"
+        each = [row["read"] for row in stored() if row["variant"] == name]
+        seen = f"({min(each):.0%}..{max(each):.0%})" if len(each) > 1 else ""
+        line = f"{row_of(name):<{wide}} {read:5.0%}  {seen:<13} {classes:8.3g} {width:6.2f}"
         lines.append(line + (f" {seconds:12.0f}" if seconds else ""))
     return lines
 
