@@ -140,10 +140,10 @@ def test_bounds_given_each_class_classify_by_bayes_rule():
     level = np.array([[RNG.choice(5, p=c / c.sum()) for c in chances[k]] for k in true])
     exact = np.sum(np.log(chances)[:, np.arange(8), level], -1)
     model = Pixels(chances, classes=2, schedule="cosine")
-    bounds = np.stack([model.elbo(level / 4, 1000, seed=0, condition=k) for k in (0, 1)])
-    np.testing.assert_allclose(bounds[1] - bounds[0], exact[1] - exact[0], atol=1.5)
+    bounds = np.stack([model.elbo(level / 4, 400, seed=0, condition=k) for k in (0, 1)])
+    np.testing.assert_allclose(bounds[1] - bounds[0], exact[1] - exact[0], atol=2.5)
     assert np.mean(bounds.argmax(0) == exact.argmax(0)) > 0.93 > 0.6 > np.mean(true)
-    each = model.elbo(level / 4, 1000, seed=0, condition=true)
+    each = model.elbo(level / 4, 400, seed=0, condition=true)
     np.testing.assert_allclose(each, bounds[true, np.arange(400)], rtol=1e-4)
 
 
@@ -167,13 +167,16 @@ def test_the_lecture_s_bound_is_the_library_s(monkeypatch):
     assert len(terms) == 51 and terms[0] == 0
 
 
-def test_the_lecture_s_terms_of_each_label_are_the_bound_s():
-    """Summed over all steps they differ, from label to label, as the bounds do."""
-    model = l60.train_digits(1, seed=0)
-    terms = l60.terms_by_label(model, draws=1000, seed=1)[..., :40].sum(0)
-    x = l60.digits("test")[0][:40]
-    bounds = np.stack([model.elbo(x, 1000, seed=2, condition=label) for label in (3, 8)])
-    np.testing.assert_allclose(terms[8] - terms[3], bounds[0] - bounds[1], atol=0.3)
+def test_the_lecture_s_terms_differ_as_the_log_densities_of_the_labels_do(monkeypatch):
+    chances = RNG.dirichlet(np.ones(5), size=(10, 6)).astype(np.float32)
+    level = RNG.integers(5, size=(4, 6))
+    exact = np.sum(np.log(chances)[:, np.arange(6), level], -1)  # (10, 4)
+    rows = np.repeat(level / 4, 200, axis=0)
+    monkeypatch.setattr(l60, "digits", lambda split: (rows, None))
+    model = Pixels(chances, classes=10, schedule="cosine")
+    terms = l60.terms_by_label(model, seed=0).sum(0).reshape(10, 4, 200).mean(-1)
+    assert np.std(exact, axis=0).min() > 1
+    np.testing.assert_allclose(terms[0] - terms, exact - exact[0], atol=1.0)
 
 
 def test_levels_become_guesses_of_the_mean():
