@@ -36,7 +36,9 @@ def points_view(points, surface, *, steps, curve="critic_loss", label=None, line
         left.set(xlim=_EXTENT[:2], ylim=_EXTENT[2:], title=f"after {steps * epoch:,} steps")
         values = model.history.history.get(curve, [])
         done = steps * np.arange(1, 1 + len(values))
-        right.plot(done, values, color=plots.COLORS["critic"])
+        right.plot(done, values, color=plots.COLORS["critic"], marker="o", markersize=4)
+        if not values:  # no scale yet
+            right.set_yticks([])
         if line is not None:
             right.axhline(line, color=plots.COLORS["mixture"], linestyle=":")
         right.set(xlabel="generator step", ylabel=label or curve.replace("_", " "))
