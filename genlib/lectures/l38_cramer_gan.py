@@ -48,8 +48,9 @@ class CramerSurrogate(Scene):
     alt = (
         "Left: the densities of P in blue and Q in vermillion. Middle: the push on a generated "
         "sample at each x, to the right where positive; green by the energy distance, pink by the "
-        "surrogate. Right: both losses against the location of Q, less their least values, with "
-        "dots at the location chosen and a dotted line at the location of P."
+        "surrogate; below, in vermillion, where Q lies. Right: both losses against the location of "
+        "Q, less their least values, with dots at the location chosen and a dotted line at the "
+        "location of P."
     )
     size = (9.8, 3.7)
     reveals = (
@@ -78,6 +79,7 @@ class CramerSurrogate(Scene):
         roles = {"energy": "critic", "surrogate": "accent"}
         for y, (name, role) in zip((3.7, 2.9), roles.items(), strict=True):
             plots.label(middle, -4.8, y, name, role, ha="left", fontsize=10)
+        plots.label(middle, -4.8, 2.1, "Q, scaled", "q", ha="left", fontsize=10)
         self.pushes = {name: curve(middle, role) for name, role in roles.items()}
         self.losses = {name: curve(right, role) for name, role in roles.items()}
         self.dots = {name: dot(right, role, 8) for name, role in roles.items()}
