@@ -124,6 +124,18 @@ def test_the_bound_of_the_exact_denoiser_is_below_and_nearer_with_more_steps():
     assert 0.3 < gaps[0] < 1.3 and gaps[0] < gaps[1] < gaps[2], gaps
 
 
+def test_far_from_the_data_the_bound_pays_for_what_is_left_in_the_noise_too():
+    """Of two steps each term is known; the last is KL(x_T), 9.5 nats here."""
+    model, x, s2 = Exact(steps=2), 100.0, SCALE**2
+    share = model.b**2 * s2 / (model.a**2 + model.b**2 * s2)  # of x in the exact guess
+    miss = 2 * ((1 - share) ** 2 * x**2 + (share * model.sigma) ** 2)  # of both coordinates
+    first = -miss[1] / (2 * model.sigma[1] ** 2) - np.log(2 * np.pi * model.sigma[1] ** 2)
+    second = (model.sigma[1] ** -2 - model.sigma[2] ** -2) / 2 * miss[2]
+    last = model.b[2] ** 2 * x**2 + model.a[2] ** 2 - 1 - 2 * np.log(model.a[2])
+    bound = model.elbo(np.full((4000, 2), x), 1, seed=0)
+    assert last > 9 and np.mean(bound) == pytest.approx(first - second - last, abs=6)
+
+
 def test_the_bound_of_independent_pixels_is_their_log_probability():
     chances = RNG.dirichlet(np.ones(5), size=3).astype(np.float32)
     level = np.stack([RNG.choice(5, size=4000, p=c / c.sum()) for c in chances], 1)
@@ -177,6 +189,13 @@ def test_the_lecture_s_terms_differ_as_the_log_densities_of_the_labels_do(monkey
     terms = l60.terms_by_label(model, seed=0).sum(0).reshape(10, 4, 200).mean(-1)
     assert np.std(exact, axis=0).min() > 1
     np.testing.assert_allclose(terms[0] - terms, exact - exact[0], atol=1.0)
+    monkeypatch.setattr(l60, "digits", lambda split: (rows, np.repeat(exact.argmax(0), 200)))
+    monkeypatch.setattr(l60, "REPEATS", 2)
+    right = l60.by_bayes(model)
+    assert set(right) == {f"bayes{cut}" for cut in (*l60.CUTS, "_often")}
+    # With an exact guess no term spoils the others: the whole bound is as good as any.
+    assert min(right["bayes1"], right["bayes_often"]) > 0.6
+    assert right["bayes1"] > max(right["bayes500"], right["bayes900"])
 
 
 def test_levels_become_guesses_of_the_mean():

@@ -50,5 +50,7 @@ def test_a_strip_for_each_gan_so_far_and_the_newest_is_marked(monkeypatch, capsy
     assert names[-1].get_text() in alt
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + 2 + rows + (new if rows > 1 else 0)
+    read = [row["read"] for row in strips.stored() if row["variant"] == "gan"]
+    assert len(read) == 3 and f"({min(read):.0%}..{max(read):.0%})" in lines[4]
     with pytest.raises(ValueError, match="upto must be one of"):
         strips.strips("43_gan_lab")
