@@ -72,14 +72,70 @@ def timed_mlp(shape, condition=0, levels=None, width=128, depth=3, waves=4, acti
     start = [keras.Input(_shape("shape", shape)), keras.Input((1,))]
     if validate.count("condition", condition, minimum=0):
         start.append(keras.Input((condition,)))
-    angles = [math.pi * (k + 1) * start[1] for k in range(validate.count("waves", waves, 0))]
-    waves = [wave(angle) for angle in angles for wave in (keras.ops.cos, keras.ops.sin)]
-    parts = [keras.layers.Flatten()(start[0]), *start[1:], *waves]
+    parts = [keras.layers.Flatten()(start[0]), *start[1:], *_waves(start[1], waves)]
     x = keras.layers.Concatenate()(parts)
     outputs = _shape("shape", shape) + (() if levels is None else (levels,))
     inner = mlp(x.shape[-1], outputs, width, depth, activation, seed=seed)
     return keras.Model(start, inner(x))
 
+
+def unet(shape=(28, 28, 1), condition=0, widths=(8, 32, 64), mixing=256, waves=4,
+         seed=None) -> keras.Model:  # fmt: skip
+    """A small U-Net (Ronneberger et al. 2015) of a picture and a time, as diffusion uses it.
+
+    From ``[(n, *shape), t (n, 1)]``, with a ``condition`` a third input ``(n, condition)``, to
+    ``(n, *shape)``. Convolutions at each of ``widths``, a picture of half the side from one to the
+    next and back, where what stood at that size before is laid beside; at the smallest one a dense
+    layer of ``mixing`` units sees the whole picture. Time (seen as by `timed_mlp`) and condition
+    scale and shift each channel (Perez et al. 2018, "FiLM"). ValueError unless the sides can be
+    halved so often.
+    """
+    shape, depth = _shape("shape", shape), len(widths) - 1
+    widths = [validate.count("widths", width) for width in widths]
+    if len(shape) != 3 or any(side % 2**depth for side in shape[:2]):
+        raise ValueError(
+            f"shape must be (h, w, c), with sides that can be halved {depth} times; got {shape}"
+        )
+    seeds = iter(range(10**6)) if seed is None else iter(range(validate.seed("seed", seed), 10**12))
+
+    def glorot():
+        return keras.initializers.GlorotUniform(None if seed is None else next(seeds))
+
+    start = [keras.Input(shape), keras.Input((1,))]
+    start += [keras.Input((condition,))] * bool(validate.count("condition", condition, minimum=0))
+    known = keras.layers.Concatenate()([*start[1:], *_waves(start[1], waves)])
+    known = keras.layers.Dense(64, "silu", kernel_initializer=glorot())(known)
+
+    def convolve(x, width):
+        x = keras.layers.Conv2D(width, 3, padding="same", use_bias=False,
+                                kernel_initializer=glorot())(x)  # fmt: skip
+        shift = keras.layers.Dense(width, kernel_initializer=glorot())(known)
+        return keras.activations.relu(x + keras.layers.Reshape((1, 1, width))(shift))
+
+    x, before = convolve(start[0], widths[0]), []
+    for width in widths[1:]:
+        before.append(x)
+        x = keras.layers.Conv2D(width, 2, 2, kernel_initializer=glorot())(x)
+        x = x + convolve(x, width)
+    size = x.shape[1:]
+    whole = keras.layers.Flatten()(keras.layers.Conv2D(16, 1, kernel_initializer=glorot())(x))
+    whole = keras.layers.Concatenate()([whole, known])
+    whole = keras.layers.Dense(validate.count("mixing", mixing), "silu",
+                               kernel_initializer=glorot())(whole)  # fmt: skip
+    whole = keras.layers.Dense(size[0] * size[1] * 16, kernel_initializer=glorot())(whole)
+    x = keras.layers.Concatenate()([x, keras.layers.Reshape((*size[:2], 16))(whole)])
+    x = convolve(x, widths[-1])
+    for width in widths[-2::-1]:
+        x = keras.layers.Conv2DTranspose(width, 2, 2, kernel_initializer=glorot())(x)
+        x = convolve(keras.layers.Concatenate()([x, before.pop()]), width)
+    x = keras.layers.Conv2D(shape[-1], 3, padding="same", kernel_initializer=glorot())(x)
+    return keras.Model(start, x)
+
+
+def _waves(time, many):
+    """The first ``many`` of ``cos(pi k t)`` and ``sin(pi k t)``."""
+    angles = [math.pi * (k + 1) * time for k in range(validate.count("waves", many, 0))]
+    return [wave(angle) for angle in angles for wave in (keras.ops.cos, keras.ops.sin)]
 
 def projection_critic(inputs, condition, width=128, depth=2, activation="relu",
                       seed=None) -> keras.Model:  # fmt: skip

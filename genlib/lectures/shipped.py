@@ -16,7 +16,7 @@ from keras import layers
 
 from genlib import data, metrics, networks, validate
 from genlib.lectures import sentences
-from genlib.likelihood import VAE, PixelCNN, RealNVP
+from genlib.likelihood import VAE, Diffusion, PixelCNN, RealNVP
 
 
 class Shipped(NamedTuple):
@@ -128,6 +128,12 @@ def outlines28():
 def pagoda():
     """Maps ``(n, 16, 16, 12)`` of lecture 53's photograph to pictures ``(n, 64, 64, 3)``."""
     return networks.patch_generator((16, 16, 12), (64, 64, 3), width=160, seed=0)
+
+
+def unet28():
+    """Lecture 60's diffusion of pictures ``(n, 28, 28, 1)`` in [-1, 1], given a digit or none."""
+    network = networks.unet((28, 28, 1), 10, seed=0)
+    return Diffusion(network, schedule="cosine", classes=10, drop=0.15, guesses="data", seed=0)
 
 
 CATALOG = {

@@ -1,8 +1,8 @@
 """Diffusion (Sohl-Dickstein et al. 2015; Ho et al. 2020, arXiv:2006.11239; Song et al. 2021).
 
 Noise is mixed into a data point in T steps, ``x_t = b x + a z`` with ``b^2 + a^2 = 1``, until
-nothing else is left. A network learns to guess the noise z, or each pixel's level; from it all
-samplers and the bound follow.
+nothing else is left. A network learns to guess the noise z, the data x or each pixel's level; from
+it all samplers and the bound follow.
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from genlib.likelihood.base import LikelihoodModel, check_labels, draws, normal
 from genlib.training import points, traced
 
 METHODS = "ddpm", "ddim", "heun"
+GUESSES = "noise", "data"
 
 
 class Diffusion(LikelihoodModel):
@@ -32,10 +33,12 @@ class Diffusion(LikelihoodModel):
         and inside they are numbers from -1 to 1.
       classes: how many, for guidance (Ho and Salimans 2022); ``drop``: how often a training example
         hides its class.
+      guesses: what the network's output is: "noise", or "data" (Salimans and Ho 2022, section 4),
+        whose error no step enlarges; an error of the noise is one ``a / b`` times as large in x.
     """
 
     def __init__(self, network, steps=1000, schedule="linear", levels=None, classes=0, drop=0.1,
-                 seed=None, name=None):  # fmt: skip
+                 guesses="noise", seed=None, name=None):  # fmt: skip
         super().__init__(seed=seed, name=name)
         self.classes = validate.count("classes", classes, minimum=0)
         shapes = networks.inputs("network", network, numbers=(3 if classes else 2,))
@@ -50,6 +53,9 @@ class Diffusion(LikelihoodModel):
         self.network, self.data_shape = network, shapes[0]
         self.steps = validate.count("steps", steps, minimum=2)
         self.drop = float(validate.unit_interval("drop", drop))
+        self.guesses = validate.choice("guesses", guesses, GUESSES)
+        if levels is not None and guesses != "noise":
+            raise ValueError(f"guesses must be left out with levels; got {guesses!r}")
         kept = kept_variance(validate.choice("schedule", schedule, ("linear", "cosine")), steps)
         #: b and a of each step 0 to T, and the ratio of the two, the noise's size by the signal's.
         self.b, self.a = np.sqrt(kept), np.sqrt(1 - kept)
@@ -80,7 +86,10 @@ class Diffusion(LikelihoodModel):
         return data if self.levels is None else validate.levels(name, data, self.levels)
 
     def terms(self, x):
-        """``E |z - guess|^2``, Ho et al., equation 14; with ``levels`` the cross-entropy, nats."""
+        """``E |z - guess|^2``, Ho et al., equation 14, or ``E |x - guess|^2`` if it guesses data.
+
+        With ``levels`` the cross-entropy, nats.
+        """
         x, condition = x if isinstance(x, tuple) else (x, None)
         n = tf.shape(x)[:1]
         if condition is not None:
@@ -91,7 +100,8 @@ class Diffusion(LikelihoodModel):
         )
         noisy = self._noisy(x, step, noise)
         if self.levels is None:
-            loss = _summed((noise - self._call(noisy, step, condition)) ** 2)
+            target = noise if self.guesses == "noise" else x
+            loss = _summed((target - self._call(noisy, step, condition)) ** 2)
         else:
             loss = -self._log_levels(self._call(noisy, step, condition), x)
         return {"loss": tf.reduce_mean(loss)}
@@ -142,11 +152,12 @@ class Diffusion(LikelihoodModel):
 
     def _guess_noise(self, x, step, condition):
         out = self._call(x, step, condition)
-        if self.levels is None:
+        if self.levels is not None:
+            out = tf.reduce_sum(tf.nn.softmax(out) * tf.linspace(-1.0, 1.0, self.levels), -1)
+        elif self.guesses == "noise":
             return out
-        values = tf.linspace(-1.0, 1.0, self.levels)
         b, a = (_column(tf.gather(tf.constant(v, tf.float32), step), x) for v in (self.b, self.a))
-        return (x - b * tf.reduce_sum(tf.nn.softmax(out) * values, -1)) / a
+        return (x - b * out) / a
 
     def score(self, x, step):
         """The gradient of the log-density of noisy data, ``-noise / a``: ``(n, *shape)``."""
