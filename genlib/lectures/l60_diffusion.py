@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from genlib import data, metrics, networks
 from genlib.check import Choice, Function, Number, exercise
-from genlib.lectures import runs
+from genlib.lectures import diffusion28, runs
 from genlib.lectures.noised import Noised
 from genlib.likelihood import Diffusion
 from genlib.likelihood.diffusion import kept_variance
@@ -365,7 +365,7 @@ SETTINGS = {
     "ring_long": "ring, 7,500 steps",
     "short": "digits, 1,500 steps",
     "without": "without a pixel's own evidence",
-}
+} | diffusion28.SETTINGS
 SCORES = (
     "loss",
     "ddim10",
@@ -377,6 +377,7 @@ SCORES = (
     "nats_test",
     *(f"bayes{cut}" for cut in (*CUTS, "_often")),
 ) + tuple(f"{kind}{w}" for w in GUIDANCE for kind in ("read", "right", "variety"))
+SCORES += diffusion28.SCORES
 
 
 def run(setting, seed):
@@ -384,6 +385,11 @@ def run(setting, seed):
     if setting.startswith("ring"):
         model = train_ring(seed, STEPS * (3 if setting == "ring_long" else 1))
         scores = ring_scores(model, seed=seed)
+    elif setting in diffusion28.SETTINGS:
+        model = diffusion28.train(setting, seed, falling(diffusion28.STEPS, 1e-3))
+        made = diffusion28.pictures(model)
+        shown = {"pictures": np.round(255 * made[: diffusion28.SHOWN, ..., 0])}
+        return dict.fromkeys(SCORES, np.nan) | diffusion28.judge(made) | shown
     else:
         kind = WithoutEvidence if setting == "without" else Diffusion
         model = train_digits(1500, seed, kind)
