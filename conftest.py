@@ -1,8 +1,14 @@
-"""Hold the notebooks' stored pictures to what they draw: nbval itself compares only text."""
+"""The notebooks under nbval: their kernels are forked, and their pictures are compared too."""
 
+import sys
+
+import nbval.kernel
 from nbval.plugin import IPyNbCell
 
-from tests import stored_pictures
+from tests import kernels, stored_pictures
+
+if sys.platform == "linux":
+    nbval.kernel.KernelManager = kernels.ForkedManager
 
 
 def pytest_collection_modifyitems(items):
