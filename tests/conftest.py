@@ -1,5 +1,6 @@
 """What holds for every test: no window, no start-up notes, the same random examples each time."""
 
+import gc
 import os
 
 import pytest
@@ -7,6 +8,9 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["MPLBACKEND"] = "Agg"
+
+# A full collection walks all that TensorFlow holds, a third of a second each: seldom is enough.
+gc.set_threshold(50_000, 20, 100)
 
 # No deadline: the first example may have to import a lecture or to trace a graph.
 settings.register_profile("suite", deadline=None, derandomize=True)
