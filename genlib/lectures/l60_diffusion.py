@@ -386,10 +386,7 @@ def run(setting, seed):
         model = train_ring(seed, STEPS * (3 if setting == "ring_long" else 1))
         scores = ring_scores(model, seed=seed)
     elif setting in diffusion28.SETTINGS:
-        model = diffusion28.train(setting, seed, falling(diffusion28.STEPS, 1e-3))
-        made = diffusion28.pictures(model)
-        shown = {"pictures": np.round(255 * made[: diffusion28.SHOWN, ..., 0])}
-        return dict.fromkeys(SCORES, np.nan) | diffusion28.judge(made) | shown
+        scores = diffusion28.run(setting, seed, falling(diffusion28.STEPS, 1e-3))
     else:
         kind = WithoutEvidence if setting == "without" else Diffusion
         model = train_digits(1500, seed, kind)
