@@ -297,12 +297,23 @@ PENALTIES = {
 }
 TABLE = ("none", "r1", "both", "spectral")  # what the fair table compares; the last is a control
 RATES = {"slow": 5e-4, "fast": 2e-3}
+#: Generators of one game: in words, the depth of the mapping network and of what follows it, whether
+#: latents are put on a sphere, and what the mapping's learning rate is multiplied by.
+GENERATORS = {
+    "plain": ("two layers", 0, 2, False, 1.0),
+    "deep": ("six layers", 0, 6, False, 1.0),
+    "sphere": ("six layers, latents on a sphere", 0, 6, True, 1.0),
+    "mapping": ("mapping network of four, then two", 4, 2, True, 0.01),
+}
 WORLDS = {"ring": "hard ring", "digits": "digits, 8x8"}
 SWING = "ring, momentum 0.9"  # lecture 30's failure: rates that do not fall, Adam's own momentum
-TOYS = {"ring": "hard_ring", "swing": "ring"}
-WEIGHT = {"ring": 1.0, "swing": 1.0, "digits": 0.1}
-STEPS = {"ring": 2000, "swing": 2000, "digits": 1500}
-BATCH = {"ring": 128, "swing": 128, "digits": 64}
+#: Where the paper of 2024 says that its loss should show, and where bridges between modes do.
+MANY = {"grid": "grid of 25", "long": "grid of 25, five times as long"}
+BRIDGES = "hard ring, 8 latents, R1"
+TOYS = {"ring": "hard_ring", "swing": "ring", "grid": "grid", "long": "grid", "map": "hard_ring"}
+WEIGHT = dict.fromkeys(TOYS, 1.0) | {"digits": 0.1}
+STEPS = dict.fromkeys(TOYS, 2000) | {"long": 10_000, "digits": 1500}
+BATCH = dict.fromkeys(TOYS, 128) | {"digits": 64}
 EPOCHS, SEEDS = 20, 3
 SCORES = ("modes", "quality", "width", "distance")
 
@@ -315,7 +326,44 @@ SETTINGS = {
     f"swing_{loss}_{penalty}": f"{SWING}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
     for loss in LOSSES
     for penalty in ("none", "r1", *(["both"] if loss == "pairs" else []))
+} | {
+    f"{world}_{loss}_{penalty}": f"{MANY[world]}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
+    for world in MANY
+    for loss in ("gan", "pairs")
+    for penalty in ("none", "r1", "both")
+} | {
+    f"map_{generator}_r1": f"{BRIDGES}: {words}" for generator, (words, *_) in GENERATORS.items()
 }
+
+
+class SlowDense(keras.layers.Layer):
+    """A dense layer that learns at ``speed`` times Adam's rate (Karras et al. 2018, section 4.1).
+
+    Its kernel is stored ``1 / speed`` times as large: Adam's steps do not depend on that scale.
+    """
+
+    def __init__(self, units, speed, seed):
+        super().__init__()
+        self.units, self.speed, self.seed = units, speed, seed
+
+    def build(self, shape):
+        start = keras.initializers.RandomNormal(0, np.sqrt(2 / shape[-1]) / self.speed, self.seed)
+        self.kernel = self.add_weight((shape[-1], self.units), start, name="kernel")
+        self.bias = self.add_weight((self.units,), "zeros", name="bias")
+
+    def call(self, x):
+        return keras.ops.leaky_relu(self.speed * (x @ self.kernel + self.bias))
+
+
+def mapped_generator(kind, latent=8, width=128, seed=0):
+    """One of `GENERATORS`, to points ``(n, 2)``."""
+    _, mapping, depth, on_sphere, speed = GENERATORS[kind]
+    x = start = keras.Input((latent,))
+    if on_sphere:
+        x = x * keras.ops.rsqrt(keras.ops.mean(x**2, axis=1, keepdims=True) + 1e-8)
+    for i in range(mapping):
+        x = SlowDense(width, speed, seed + 50 + i)(x)
+    return keras.Model(start, networks.mlp(x.shape[1], 2, width, depth, seed=seed)(x))
 
 
 def build(setting, rate, seed=0):
@@ -323,7 +371,10 @@ def build(setting, rate, seed=0):
     world, loss, penalty = setting.split("_")
     _, r1, r2, spectral = PENALTIES[penalty]
     shape, latent, width = ((2,), 2, 128) if world in TOYS else ((8, 8, 1), 16, 128)
-    generator = default_networks("gan", shape, latent, width, seed=seed)[0]
+    if world == "map":
+        generator, loss = mapped_generator(loss, seed=seed), "gan"
+    else:
+        generator = default_networks("gan", shape, latent, width, seed=seed)[0]
     critic = networks.mlp(
         shape, 1, width, 2, "leaky_relu", seed=seed + 100, name="critic", spectral=spectral
     )
@@ -385,7 +436,7 @@ def judge(made, world):
     return found.classes, found.confident, float(width), away
 
 
-DRAWN = {"ring": 20_000, "swing": 20_000, "digits": 1500}
+DRAWN = dict.fromkeys(TOYS, 20_000) | {"digits": 1500}
 
 
 @functools.cache
@@ -450,16 +501,23 @@ def moves(world):
     return {"loss": losses, "penalty": held, "learning rate": float(abs(slow - fast))}
 
 
+def _even(world, rng, n=20_000):
+    """Points spread evenly over the ring's circle, or over the square that the grid fills."""
+    centers = data.mode_centers(experiments.density(TOYS[world]))
+    if TOYS[world] == "grid":
+        return rng.uniform(centers.min(), centers.max(), (n, 2))
+    turn = rng.uniform(0, 2 * np.pi, n)
+    return np.linalg.norm(centers[0]) * np.stack([np.cos(turn), np.sin(turn)], 1)
+
+
 @functools.cache
 def yardsticks(world):
     """What `judge` says of what needs no training: true samples, and a simple baseline."""
     rng = np.random.default_rng(0)
     if world in TOYS:
         real = experiments.density(TOYS[world]).sample(20_000, seed=(0, 5)).numpy()
-        turn = rng.uniform(0, 2 * np.pi, 20_000)
-        radius = np.linalg.norm(data.mode_centers(experiments.density(TOYS[world]))[0])
-        made = radius * np.stack([np.cos(turn), np.sin(turn)], 1)
-        return {"true samples": judge(real, world), "an even circle": judge(made, world)}
+        baseline = f"an even {'square' if TOYS[world] == 'grid' else 'circle'}"
+        return {"true samples": judge(real, world), baseline: judge(_even(world, rng), world)}
     x = data.images("digits")[0]
     made = np.stack([rng.choice(pixel, 1500) for pixel in x.reshape(-1, 64).T], 1)
     return {
