@@ -186,8 +186,8 @@ def test_the_terms_of_the_bound_are_those_of_their_steps(monkeypatch):
     gains = levels.sigma[steps - 1] ** -2 - levels.sigma[steps] ** -2
 
     def terms(data):
-        model = SimpleNamespace(a=levels.a, b=levels.b, sigma=levels.sigma,
-                                guess=lambda noisy, step, label: (None, data(noisy, step)))  # fmt: skip
+        model = SimpleNamespace(a=levels.a, b=levels.b, sigma=levels.sigma)
+        model.guess = lambda noisy, step, label: (None, data(noisy, step))
         return l60.terms_by_label(model, draws=19, until=20)
 
     counted = terms(lambda noisy, step: tf.cast(step, tf.float32) - 1 + 0 * noisy)
