@@ -137,6 +137,7 @@ def _waves(time, many):
     angles = [math.pi * (k + 1) * time for k in range(validate.count("waves", many, 0))]
     return [wave(angle) for angle in angles for wave in (keras.ops.cos, keras.ops.sin)]
 
+
 def projection_critic(inputs, condition, width=128, depth=2, activation="relu",
                       seed=None) -> keras.Model:  # fmt: skip
     """``psi(phi(x)) + <v(c), phi(x)>``, of ``[x (n, *inputs), c (n, *condition)]``: ``(n, 1)``.

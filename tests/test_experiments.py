@@ -2,6 +2,7 @@
 
 import functools
 import io
+import re
 
 import keras
 import numpy as np
@@ -289,6 +290,18 @@ def test_the_stored_runs_are_complete_and_in_range():
 
 
 @pytest.mark.xla
+def test_a_preset_counts_the_modes_that_its_stored_runs_found():
+    told = {}
+    for name in REGISTRY:
+        counted = re.search(r"(\d+) and (\d+) of 25", experiments.preset(name, "grid").why)
+        if counted:
+            told[name] = [int(n) for n in counted.groups()]
+            preset = {"data": "grid", "settings": "preset", "variant": name}.items()
+            rows = [row for row in experiments.stored() if preset <= row.items()]
+            assert told[name] == [row["modes"] for row in rows], name
+    assert set(told) == {"ebgan", "began", "magan"}
+
+
 def test_a_stored_run_of_the_moons_can_be_had_again():
     """A run of today lands in the band of the stored seeds; test_gan_quality does the rings."""
     cell = {"data": "moons", "settings": "preset", "variant": "lsgan"}

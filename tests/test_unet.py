@@ -164,6 +164,19 @@ def test_a_setting_is_a_network_and_a_guess(monkeypatch):
         assert made["model"].network.count_params() == twin.count_params()
 
 
+def test_a_held_guess_is_the_clipped_one_and_its_noise_agrees():
+    model = Diffusion(networks.unet((4, 4, 1), 10, (2, 3), 4, seed=0), classes=10,
+                      schedule="cosine", guesses="data")  # fmt: skip
+    held, x = diffusion28.Held(model), tf.constant(9 * RNG.normal(size=(3, 4, 4, 1)), tf.float32)
+    one = tf.one_hot([0, 1, 2], 10)
+    for step in (3, 999):
+        noise, clean = held.guess(x, step, one)
+        raw = model.guess(x, step, one)[1].numpy()
+        assert np.abs(raw).max() > 1
+        np.testing.assert_allclose(clean, raw.clip(-1, 1), atol=1e-5)
+        np.testing.assert_allclose(model.a[step] * noise + model.b[step] * clean, x, atol=1e-4)
+
+
 def test_the_terms_of_the_bound_are_those_of_their_steps(monkeypatch):
     """One step a part: each term is its own step's gain, noise and miss."""
     x = np.zeros((2000, 64))  # -1 inside
@@ -173,8 +186,8 @@ def test_the_terms_of_the_bound_are_those_of_their_steps(monkeypatch):
     gains = levels.sigma[steps - 1] ** -2 - levels.sigma[steps] ** -2
 
     def terms(data):
-        model = SimpleNamespace(a=levels.a, b=levels.b, sigma=levels.sigma,
-                                guess=lambda noisy, step, label: (None, data(noisy, step)))  # fmt: skip
+        model = SimpleNamespace(a=levels.a, b=levels.b, sigma=levels.sigma)
+        model.guess = lambda noisy, step, label: (None, data(noisy, step))
         return l60.terms_by_label(model, draws=19, until=20)
 
     counted = terms(lambda noisy, step: tf.cast(step, tf.float32) - 1 + 0 * noisy)

@@ -26,8 +26,8 @@ SETTINGS = {
 }
 SETTINGS |= {f"ours{w}": f"ours (unet28), guidance {w}" for w in (1, 2)}
 JUDGED = "read", "strict", "right", "kinds", "width"
-MISSED = 100, 500, 900  # steps
-SCORES = *(f"{name}28" for name in JUDGED), *(f"miss{step}" for step in MISSED), "copy28"
+MISSED = 100, 500, 990  # steps
+SCORES = *(f"{name}28" for name in JUDGED), *(f"miss{step}" for step in MISSED), "copy28", "held28"
 
 
 @functools.cache
@@ -52,6 +52,19 @@ def train(setting, seed, optimizer, steps=STEPS):
 def asked(n=SAMPLES):
     """Which digit is asked for, picture by picture."""
     return np.arange(n) % 10
+
+
+class Held(Diffusion):
+    """A trained diffusion whose guesses of the data are held to the data's range, -1 to 1."""
+
+    def __init__(self, model):
+        super().__init__(model.network, schedule="cosine", classes=10, guesses=model.guesses)
+
+    def guess(self, x, step, condition=None, guidance=1.0):
+        _, clean = super().guess(x, step, condition, guidance)
+        clean = tf.clip_by_value(clean, -1.0, 1.0)
+        a, b = (tf.gather(tf.constant(v, tf.float32), step) for v in (self.a, self.b))
+        return (x - b * clean) / a, clean
 
 
 def pictures(model, n=SAMPLES, guidance=1.0, seed=1):
@@ -94,8 +107,9 @@ def run(setting, seed, optimizer):
     model = train(setting, seed, optimizer)
     made = pictures(model, guidance=2.0 if setting == "ours2" else 1.0, seed=seed)
     copy = float(np.median(nearest_of_training(made)))
+    held = judge(pictures(Held(model), seed=seed))["right28"]
     shown = {"pictures": np.round(255 * made[:SHOWN, ..., 0])}
-    return judge(made) | misses(model) | {"copy28": copy} | shown
+    return judge(made) | misses(model) | {"copy28": copy, "held28": held} | shown
 
 
 @functools.cache

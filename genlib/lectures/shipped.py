@@ -159,6 +159,9 @@ CATALOG = {
     "captions28": Shipped(
         captions28, 1.4, "6a155aa69fa57b6bd76cbd3d750e7760e5473f29bb142a457e3ba186aced113d"
     ),
+    "unet28": Shipped(
+        unet28, 17.0, "a79b8be5f6bd4eba98e18f8611383eab7a86a1f5dd2c9d8eb6c43d65fabfd062"
+    ),
     "scenes16": Shipped(
         sentences.generator, 1.3, "18416ef74bf59ebcc926f8d91e3e651385b15c33143e0563524917282a7636be"
     ),
