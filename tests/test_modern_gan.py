@@ -1,6 +1,7 @@
 """Lecture 62: its mathematics, its explorers and its stored runs, held to the library."""
 
 import critics
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -210,6 +211,44 @@ def test_effects_are_ranges_of_means(rng):
     rows, columns = values.mean(2).mean(1), values.mean(2).mean(0)
     assert losses == pytest.approx(rows.max() - rows.min())
     assert penalties == pytest.approx(columns.max() - columns.min())
+
+
+def test_the_generators_of_one_game_differ_as_their_words_say(rng):
+    made = {kind: lecture.mapped_generator(kind, seed=3) for kind in lecture.GENERATORS}
+    sizes = {kind: network.count_params() for kind, network in made.items()}
+    plain = sizes.pop("plain")
+    assert len(set(sizes.values())) == 1 and 4 * plain < min(sizes.values())
+    z = rng.normal(size=(6, 8)).astype(np.float32)
+    for kind, (_, mapping, _, on_sphere, speed) in lecture.GENERATORS.items():
+        same = np.allclose(made[kind](z), made[kind](3 * z), atol=1e-4)
+        assert same == on_sphere, kind
+        slow = [x.speed for x in made[kind].layers if isinstance(x, lecture.SlowDense)]
+        assert slow == [speed] * mapping
+    # Both mappings start as one function: their stored kernels differ by the scale alone.
+    np.testing.assert_allclose(made["fast"](z), made["mapping"](z), atol=1e-4)
+
+
+def test_a_slow_layer_moves_by_its_speed(rng):
+    """Adam's first step is its rate, whatever the gradient's size."""
+    x = rng.normal(size=(5, 4)).astype(np.float32)
+    for speed in (1.0, 0.01):
+        layer = lecture.SlowDense(3, speed, seed=0)
+        layer(x)
+        before = speed * layer.kernel.numpy()
+        assert before.std() == pytest.approx(np.sqrt(2 / 4), rel=0.5)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x) ** 2)
+        adam = keras.optimizers.Adam(1e-3, epsilon=0.0)
+        adam.apply(tape.gradient(loss, layer.trainable_variables), layer.trainable_variables)
+        moved = np.abs(speed * layer.kernel.numpy() - before)
+        np.testing.assert_allclose(moved, 1e-3 * speed, rtol=0.02)
+
+
+def test_an_even_square_fills_the_grid_and_no_mode(rng):
+    made = lecture._even("grid", rng)
+    modes, quality, *_ = lecture.judge(made, "grid")
+    assert modes == 25 and quality < 0.05
+    assert made.min() < -3.9 and made.max() > 3.9 and abs(made.mean()) < 0.1
 
 
 def test_every_setting_can_be_built_and_is_stored_over_three_seeds():

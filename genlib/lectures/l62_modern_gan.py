@@ -297,7 +297,7 @@ PENALTIES = {
 }
 TABLE = ("none", "r1", "both", "spectral")  # what the fair table compares; the last is a control
 RATES = {"slow": 5e-4, "fast": 2e-3}
-#: Generators of one game: in words, the depth of the mapping network and of what follows it, whether
+#: Generators of one game: in words, the depths of the mapping network and of what follows, whether
 #: latents are put on a sphere, and what the mapping's learning rate is multiplied by.
 GENERATORS = {
     "plain": ("two layers", 0, 2, False, 1.0),
@@ -317,22 +317,28 @@ BATCH = dict.fromkeys(TOYS, 128) | {"digits": 64}
 EPOCHS, SEEDS = 20, 3
 SCORES = ("modes", "quality", "width", "distance")
 
-SETTINGS = {
-    f"{world}_{loss}_{penalty}": f"{WORLDS[world]}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
-    for world in WORLDS
-    for loss in LOSSES
-    for penalty in (*TABLE, *(["twice"] if (world, loss) == ("ring", "gan") else []))
-} | {
-    f"swing_{loss}_{penalty}": f"{SWING}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
-    for loss in LOSSES
-    for penalty in ("none", "r1", *(["both"] if loss == "pairs" else []))
-} | {
-    f"grid_{loss}_{penalty}": f"{MANY}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
-    for loss in ("gan", "pairs")
-    for penalty in ("none", "r1", "both")
-} | {
-    f"map_{generator}_r1": f"{BRIDGES}: {words}" for generator, (words, *_) in GENERATORS.items()
-}
+SETTINGS = (
+    {
+        f"{world}_{loss}_{penalty}": f"{WORLDS[world]}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
+        for world in WORLDS
+        for loss in LOSSES
+        for penalty in (*TABLE, *(["twice"] if (world, loss) == ("ring", "gan") else []))
+    }
+    | {
+        f"swing_{loss}_{penalty}": f"{SWING}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
+        for loss in LOSSES
+        for penalty in ("none", "r1", *(["both"] if loss == "pairs" else []))
+    }
+    | {
+        f"grid_{loss}_{penalty}": f"{MANY}: {LOSSES[loss][0]}, {PENALTIES[penalty][0]}"
+        for loss in ("gan", "pairs")
+        for penalty in ("none", "r1", "both")
+    }
+    | {
+        f"map_{generator}_r1": f"{BRIDGES}: {words}"
+        for generator, (words, *_) in GENERATORS.items()
+    }
+)
 
 
 class SlowDense(keras.layers.Layer):
