@@ -9,7 +9,7 @@ from genlib import data, metrics, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.lectures import runs
 from genlib.lectures.noised import Noised
-from genlib.likelihood import FlowMatching
+from genlib.likelihood import FlowMatching, MeanFlow
 from genlib.likelihood.flow_matching import bend, follow, straighten, transport_pairs
 from genlib.plots import COLORS
 from genlib.widgets import Scene, choice, scene, slider
@@ -45,9 +45,20 @@ def new_flow(seed, shape=2, width=128, steps=STEPS, rate=RATE):
     return model
 
 
+def new_mean_flow(seed, shape=2, width=128, steps=STEPS, rate=RATE):
+    """`new_flow`'s network, but for one more input, that is to learn mean velocities."""
+    model = MeanFlow(networks.timed_mlp(shape, 1, width=width, seed=seed), seed=seed)
+    falling = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.02)
+    model.compile(keras.optimizers.Adam(falling))
+    return model
+
+
 def train_ring(pairing, seed, teacher=None, steps=STEPS):
-    """A flow to the ring by "independent" or "transport" pairs, or those of a ``teacher``."""
-    model, start = new_flow(seed, steps=steps), None
+    """A flow to the ring by "independent" or "transport" pairs, or those of a ``teacher``.
+
+    "mean": a mean flow, by independent pairs.
+    """
+    model, start = (new_mean_flow if pairing == "mean" else new_flow)(seed, steps=steps), None
     x = RING.sample(POINTS, seed=(0, 1)).numpy()
     if pairing == "transport":
         start = transport_pairs(x, seed=seed)
@@ -286,6 +297,7 @@ RINGS = {
     "independent_long": "independent pairs, 6,000 steps",
     "transport_long": "exact transport, 6,000 steps",
 }
+MEANS = {"mean": "mean flow", "mean_long": "mean flow, 6,000 steps"}
 #: Each trained flow to digits: how many are seen, width, steps.
 NETS = {
     "d32": (32, 256, 4000),
@@ -303,22 +315,26 @@ AXES = {
     "steps, on 128 digits": {"1,000": "short", "4,000": "d128", "16,000": "long"},
     "width, on 128 digits": {"32": "narrow", "256": "d128", "512": "wide"},
 }
-SETTINGS = RINGS | {
-    name: f"{n} digits, width {width}, {steps} steps" for name, (n, width, steps) in NETS.items()
-}
+SETTINGS = (
+    RINGS
+    | MEANS
+    | {
+        name: f"{n} digits, width {width}, {steps} steps"
+        for name, (n, width, steps) in NETS.items()
+    }
+)
 
 
 def run(setting, seed):
     """Train one setting and score it at 1, 2, 4 and 64 Euler steps: what `SETTINGS` names."""
     starts = np.random.default_rng(100 + seed).normal(size=(2500, 2)).astype(np.float32)
-    if setting in RINGS:
+    if setting in RINGS | MEANS:
         pairing, _, longer = setting.partition("_")
         teacher = train_ring("independent", seed) if pairing == "reflow" else None
         model = train_ring(pairing, seed, teacher, STEPS * (4 if longer else 1))
-        made = np.asarray(model.follow(starts)[-1])
-        scores = dict(
-            zip(map("read{}".format, COUNTS), qualities(model.velocity, starts), strict=True)
-        )
+        made = np.asarray(model.follow(starts, 1 if setting in MEANS else 64)[-1])
+        shares = [quality(np.asarray(model.follow(starts, n)[-1]))[0] for n in COUNTS]
+        scores = dict(zip(map("read{}".format, COUNTS), shares, strict=True))
         return scores | {
             "bend": bend(model.velocity, starts),
             "variety": quality(made)[1],

@@ -9,6 +9,7 @@ from genlib.likelihood.kde import KDE
 from genlib.likelihood.kmeans import kmeans_start, lloyd_step
 from genlib.likelihood.m2 import M2
 from genlib.likelihood.made import MADE
+from genlib.likelihood.mean_flow import MeanFlow
 from genlib.likelihood.pixel_cnn import PixelCNN
 from genlib.likelihood.ppca import PPCA
 from genlib.likelihood.real_nvp import RealNVP
@@ -25,6 +26,7 @@ __all__ = [
     "FlowMatching",
     "GaussianMixture",
     "HierarchicalNormal",
+    "MeanFlow",
     "PixelCNN",
     "RealNVP",
     "kmeans_start",

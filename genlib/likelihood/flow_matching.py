@@ -23,12 +23,15 @@ class FlowMatching(LikelihoodModel):
     `networks.timed_mlp`; TypeError or ValueError for another. ``seed``: batches, starts and times.
     """
 
+    network_times = 1  # numbers that the network takes beside a place
+
     def __init__(self, network, seed=None, name=None):
         super().__init__(seed=seed, name=name)
-        shape, time = networks.inputs("network", network, numbers=(2,))
-        if time != (1,) or network.output_shape[1:] != shape:
+        shape, *times = networks.inputs("network", network, (1 + self.network_times,))
+        if set(times) != {(1,)} or network.output_shape[1:] != shape:
+            taken = "(None, *shape)" + ", (None, 1)" * self.network_times
             raise ValueError(
-                f"network must go from [(None, *shape), (None, 1)] to (None, *shape); it goes from "
+                f"network must go from [{taken}] to (None, *shape); it goes from "
                 f"{network.input_shape} to {network.output_shape}"
             )
         self.network, self.data_shape = network, shape
@@ -55,9 +58,9 @@ class FlowMatching(LikelihoodModel):
         """``E |u(x_t, t) - (x - z)|^2`` (Liu et al. 2023, equation 1), x_t at uniform times t."""
         x, start = x if isinstance(x, tuple) else (x, self.random_normal(tf.shape(x)))
         time = self.random_uniform(tf.shape(x)[:1])
-        t = _as_column(time, x)
+        t = as_column(time, x)
         error = self._velocity((1 - t) * start + t * x, time) - (x - start)
-        return {"loss": tf.reduce_mean(_summed(error**2))}
+        return {"loss": tf.reduce_mean(summed(error**2))}
 
     def velocity(self, x, t):
         """u(x, t), ``(n, *shape)``, at points ``(n, *shape)`` and times ``(n,)`` or one number."""
@@ -96,7 +99,7 @@ class FlowMatching(LikelihoodModel):
                 slopes.append(self._rates(at, t + share * h))
             move, gain = (sum(w * s[k] for w, s in zip(_RK4, slopes, strict=True)) for k in (0, 1))
             x, gained = x + h * move, gained + h * gain
-        return _summed(gaussian.log_density(x)) + gained
+        return summed(gaussian.log_density(x)) + gained
 
     def _velocity_and_divergence(self, x, t):
         t = tf.fill(tf.shape(x)[:1], t)
@@ -160,11 +163,11 @@ def straighten(model, n, steps=64, seed=None):
     return model.follow(start, steps)[-1], start
 
 
-def _as_column(t, x):
+def as_column(t, x):
     """Times ``(n,)`` in the shape ``(n, 1, ...)`` that multiplies x."""
     return tf.reshape(t, [-1, *[1] * (len(x.shape) - 1)])
 
 
-def _summed(x):
+def summed(x):
     """The sum over all axes but the first, ``(n,)``."""
     return tf.reduce_sum(x, list(range(1, len(x.shape))))
