@@ -94,6 +94,17 @@ def test_a_weighted_error_is_divided_by_its_power():
     assert 0.9 < float(whole["loss"]) < 1 < float(half["loss"]) < float(plain["loss"])
 
 
+def test_a_share_of_the_stretches_is_not_0_and_all_end_by_1(monkeypatch):
+    model, seen = small(share=0.25), []
+    call = model.network.call
+    monkeypatch.setattr(model.network, "call", lambda x, **how: seen.append(x) or call(x, **how))
+    model.terms(RNG.normal(size=(4000, 2)).astype(np.float32))
+    _, t, h = (np.asarray(part) for part in seen[0])
+    assert np.mean(h > 0) == pytest.approx(0.25, abs=0.03)
+    assert h.min() == 0 and np.max(t + h) <= 1 and t.min() >= 0
+    assert h[h > 0].mean() == pytest.approx(1 / 3, abs=0.04)
+
+
 def test_training_moves_every_weight_and_is_resumed(tmp_path):
     x = 0.3 * RNG.normal(size=(300, 2)).astype(np.float32)
 
