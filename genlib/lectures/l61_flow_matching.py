@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 
-from genlib import data, metrics, networks, plots
+from genlib import data, experiments, metrics, networks, plots
 from genlib.check import Choice, Function, Number, exercise
 from genlib.lectures import runs
 from genlib.lectures.noised import Noised
@@ -335,6 +335,8 @@ def run(setting, seed):
         made = np.asarray(model.follow(starts, 1 if setting in MEANS else 64)[-1])
         shares = [quality(np.asarray(model.follow(starts, n)[-1]))[0] for n in COUNTS]
         scores = dict(zip(map("read{}".format, COUNTS), shares, strict=True))
+        many = np.random.default_rng(200 + seed).normal(size=(20_000, 2)).astype(np.float32)
+        scores["jsd1"] = experiments.counted_jsd(np.asarray(model.follow(many, 1)[-1]), "ring")
         return scores | {
             "bend": bend(model.velocity, starts),
             "variety": quality(made)[1],
@@ -352,6 +354,7 @@ def run(setting, seed):
         scores[f"read{count}"] = metrics.class_scores(made).confident
     distance, copied = copies(made, digits()[:n])
     return scores | {
+        "jsd1": np.nan,
         "bend": bend(model.velocity, starts),
         "variety": variety(made),
         "distance": distance,
