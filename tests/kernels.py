@@ -1,8 +1,8 @@
 """Kernels for the notebooks' tests: forked from one process that has imported TensorFlow.
 
 Importing it takes longer than most lectures' arithmetic, and is the same for each. The nursery
-imports the packages, never runs one of their operations, and starts no thread; a kernel forked from
-it reads its own copy of all that follows. Elsewhere than on Linux nbval starts kernels by itself.
+imports the packages and never runs one of their operations, so that no thread but BLAS's, which
+minds forks, has started. A kernel forked from it reads its own copy of all that follows. Elsewhere than on Linux nbval starts kernels by itself.
 """
 
 import functools
@@ -20,7 +20,6 @@ import json, os, signal, sys
 import genlib  # first: it imports TensorFlow without its start-up notes
 import ipykernel.kernelapp, scipy.stats, sklearn.svm, tensorflow_probability
 
-assert len(os.listdir("/proc/self/task")) == 1
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # an ended kernel is not kept
 for line in sys.stdin:
     task = json.loads(line)

@@ -303,8 +303,8 @@ GENERATORS = {
     "plain": ("two layers", 0, 2, False, 1.0),
     "deep": ("six layers", 0, 6, False, 1.0),
     "sphere": ("six layers, latents on a sphere", 0, 6, True, 1.0),
-    "fast": ("mapping network of four, then two, one rate", 4, 2, True, 1.0),
-    "mapping": ("the same, the mapping's rate a hundredth", 4, 2, True, 0.01),
+    "fast": ("mapping of four layers, then two", 4, 2, True, 1.0),
+    "mapping": ("the same, mapping at 1/100 of the rate", 4, 2, True, 0.01),
 }
 WORLDS = {"ring": "hard ring", "digits": "digits, 8x8"}
 SWING = "ring, momentum 0.9"  # lecture 30's failure: rates that do not fall, Adam's own momentum
