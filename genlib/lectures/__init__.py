@@ -120,7 +120,7 @@ PLAN = (
     Lecture("Applications", "53_pix2pix", "Pix2pix", 50, ("30_gan",)),
     Lecture("Beyond", "60_diffusion", "Diffusion", 50, ("20_vae_elbo",)),
     Lecture("Beyond", "61_flow_matching", "Flow matching", 50, ("12_wasserstein", "23_real_nvp")),
-    Lecture("Beyond", "62_modern_gan", "Modern GAN", 40, ("30_gan",)),
+    Lecture("Beyond", "62_modern_gan", "Modern GAN", 45, ("30_gan",)),
     Lecture(
         "Beyond",
         "63_all_families",
