@@ -2,7 +2,8 @@
 
 Importing it takes longer than most lectures' arithmetic, and is the same for each. The nursery
 imports the packages and never runs one of their operations, so that no thread but BLAS's, which
-minds forks, has started. A kernel forked from it reads its own copy of all that follows. Elsewhere than on Linux nbval starts kernels by itself.
+minds forks, has started. A kernel forked from it reads its own copy of all that follows. Elsewhere
+than on Linux nbval starts kernels by itself.
 """
 
 import functools
