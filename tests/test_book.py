@@ -296,6 +296,17 @@ def test_every_reference_of_a_lecture_is_in_the_bibliography_once():
         assert re.fullmatch(r"\d{4}\.\d{4,5}", one.get("eprint", "1234.5678")), one
 
 
+def test_a_lecture_says_the_year_of_the_bibliography():
+    entries, titles, seen = references.entries(), references.titles(), 0
+    for path in course.lectures([]):
+        for cell in course.read(path).cells:
+            for line in references.lines_of(cell.source) if cell.cell_type == "markdown" else ():
+                year = entries[references.key_of(line, titles)]["year"]
+                assert year in line, (path.name, line, year)
+                seen += 1
+    assert seen > 200
+
+
 def test_a_new_reference_is_read_off_its_line():
     line = (
         "A. One, B. Two et al., *Three of a kind*, ICML 2019,\n  [arXiv:1901.00001](https://x): so."
