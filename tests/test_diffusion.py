@@ -88,6 +88,14 @@ def test_guess_and_score_of_a_gaussian():
         np.testing.assert_allclose(model.score(x, step), p.score(x, a, b), atol=1e-4)
 
 
+def test_guesses_take_arrays_as_they_take_tensors():
+    model, x = small(), RNG.normal(size=(4, 2))
+    for found, same in zip(
+        model.guess(x, 5), model.guess(tf.constant(x, tf.float32), 5), strict=True
+    ):
+        np.testing.assert_array_equal(found, same)
+
+
 def test_ddim_and_heun_converge_in_the_number_of_steps():
     """The probability flow of a Gaussian only rescales: the end is known, x SCALE / its scale."""
     model = Exact()
@@ -177,6 +185,23 @@ def test_the_lecture_s_bound_is_the_library_s(monkeypatch):
     assert bound == pytest.approx(np.mean(Exact(steps=50).elbo(x, 300, seed=0)), abs=0.3)
     assert truth == pytest.approx(-1 - np.log(2 * np.pi * SCALE**2), abs=0.03)
     assert len(terms) == 51 and terms[0] == 0
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+def test_the_flow_of_the_exact_guess_has_the_density_of_the_data(scale):
+    """Of one Gaussian, whose first step's noise is part of the truth; and of the ring's mixture."""
+    one, x = Noised(np.full((1, 2), 0.4), scale), 0.4 + scale * RNG.normal(size=(50, 2))
+    found = l60.flow_log_prob(lambda y, t: one.noise(y, l60.A[t], l60.B[t]), x)
+    np.testing.assert_allclose(found, one.log_density(x, l60.A[1], l60.B[1]), atol=0.03)
+    x = l60.MODES[RNG.integers(8, size=200)] + l60.SCALE * RNG.normal(size=(200, 2))
+    gaps = [
+        np.mean(np.abs(
+            l60.flow_log_prob(lambda y, t: l60.EXACT.noise(y, l60.A[t], l60.B[t]), x, steps)
+            - l60.EXACT.log_density(x, l60.A[1], l60.B[1])
+        ))
+        for steps in (25, 50, 200)
+    ]  # fmt: skip
+    assert gaps[0] > 1.5 * gaps[1] > 3 * gaps[2] and gaps[2] < 0.05, gaps
 
 
 def test_the_lecture_s_terms_differ_as_the_log_densities_of_the_labels_do(monkeypatch):

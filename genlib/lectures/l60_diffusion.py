@@ -99,6 +99,34 @@ def even_schedule(steps, least=1e-3, most=100.0):
     return np.concatenate([[1.0], 1 / (1 + sigma**2)])
 
 
+def flow_log_prob(noise, x, steps=200):
+    """Log-density of the probability flow at ``x`` ``(n, 2)``, in nats: ``(n,)``.
+
+    With ``y = x_t / b`` and sigma = a / b the flow is ``dy/d sigma = noise`` (Song et al. 2021, the
+    ODE of their equation 13), along which ``log p`` falls at the rate of the noise's divergence.
+    Heun's method in log sigma from step 1, as good as data, to T, on at most ``steps`` levels;
+    ``noise(x_t, step)`` guesses. The divergence is by central differences.
+    """
+    sigma, y, gained = A / B, x / B[1], 0.0
+    levels = np.searchsorted(sigma, np.geomspace(sigma[1], sigma[-1], steps))
+    grid = np.unique(np.clip(levels, 1, T))
+
+    def slope(y, t):
+        reach = 0.02 * sigma[t]
+        sides = np.stack([y + reach * side for side in (*np.eye(2), *-np.eye(2), np.zeros(2))])
+        found = noise(B[t] * sides.reshape(-1, 2), t).reshape(sides.shape)
+        rise = (found[0, :, 0] - found[2, :, 0]) + (found[1, :, 1] - found[3, :, 1])
+        return sigma[t] * found[4], sigma[t] * rise / (2 * reach)
+
+    for now, then in itertools.pairwise(grid):
+        h = np.log(sigma[then] / sigma[now])
+        one, spread = slope(y, now)
+        two, spread_after = slope(y + h * one, then)
+        y, gained = y + h * (one + two) / 2, gained + h * (spread + spread_after) / 2
+    last = -np.sum((B[-1] * y) ** 2, 1) / 2 - np.log(2 * np.pi)
+    return last + 2 * np.log(B[-1] / B[1]) + gained
+
+
 # Explorer: noise_and_score
 
 FRAME = (-2.6, 2.6)

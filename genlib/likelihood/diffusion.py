@@ -143,6 +143,7 @@ class Diffusion(LikelihoodModel):
         ``condition``: one-hot ``(n, classes)`` or None. ``guidance`` w: the noise is guessed as
         ``(1 - w) any + w conditional``; 1 is the conditional model.
         """
+        x = tf.cast(x, tf.float32)
         steps = tf.fill(tf.shape(x)[:1], tf.cast(step, tf.int32))
         noise = self._guess_noise(x, steps, condition)
         if guidance != 1:
